@@ -1,0 +1,1 @@
+"""The compiler's language and everything that rewrites it."""

@@ -1,0 +1,1 @@
+"""The machine: simulators that execute MIST programs."""
