@@ -1,0 +1,1 @@
+"""MIST, the instruction set of the maiacc accelerator: rows, codec, assembler, prover, manual."""
