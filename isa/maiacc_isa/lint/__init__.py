@@ -1,0 +1,6 @@
+"""The prover: decides before a program runs whether it can trap, race or hang."""
+
+from maiacc_isa.lint.findings import Finding, Report, Site
+from maiacc_isa.lint.prove import prove
+
+__all__ = ["Finding", "Report", "Site", "prove"]

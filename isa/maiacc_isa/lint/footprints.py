@@ -1,0 +1,273 @@
+"""What a word touches when it is issued: the regions of its operands, checked against bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from maiacc_isa import expr as ex
+from maiacc_isa.lint.instances import Cast
+from maiacc_isa.lint.regions import Region
+from maiacc_isa.lint.shapes import Shape, Span
+from maiacc_isa.lint.values import Val
+from maiacc_isa.machine import Machine
+from maiacc_isa.operands import WordScope, present_operands
+from maiacc_isa.program import Block, Buffer, Program
+from maiacc_isa.tables import Descriptor
+from maiacc_isa.word import Word
+
+#: Gives the value of a source (a code); raises ``Unset`` for a register that is not set.
+Sources = Callable[[int], Val]
+
+
+class NeedInstances(Exception):  # noqa: N818
+    """What a word touches depends on ids in a way that one instance cannot stand for."""
+
+
+@dataclass(frozen=True)
+class Touch:
+    """An access: operand, mode (r or w), memory, region. ``home_value`` is the number of a memory
+    named by number. A ``plain`` write replaces what was there, once. ``whole`` touches an axis
+    of which only data say what is really touched. ``spans`` are the windows the region is cut
+    out of."""
+
+    operand: str
+    mode: str
+    space: str
+    home: str
+    home_value: Val | None
+    region: Region
+    plain: bool
+    number: int
+    whole: bool
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with an access at this iteration."""
+
+    code: str
+    message: str
+    memory: str | None = None
+    expected: str | None = None
+
+
+@dataclass(frozen=True)
+class _Use:
+    """An operand of a word, prepared. What is ``given`` is never written."""
+
+    name: str
+    number: int
+    shape: Shape
+    mode: str
+    whole: bool
+    when: ex.Expr | None
+    plain: bool
+    given: bool
+
+
+class Footprints:
+    """The touches of every word of a block."""
+
+    def __init__(self, program: Program, block: Block, machine: Machine, cast: Cast) -> None:
+        self._block = block
+        self._machine = machine
+        self._ids = {cast.tile_sym, cast.cluster_sym} if cast.alike else set()
+        self._shapes = [Shape(d) for d in block.descriptors]
+        self._uses: dict[int, list[_Use]] = {}
+        self._constants = [
+            (t.base, t.base + t.bytes(machine.chips))
+            for t in program.tensors
+            if t.kind in ("input", "weight")
+        ]
+        tensors = [Buffer(t.name, t.dtype, t.shape, "hbm", t.base) for t in program.tensors]
+        self.buffers = [*block.buffers, *tensors]
+        self._limits = [self._allowed(shape) for shape in self._shapes]
+
+    # ---- preparation --------------------------------------------------------------------
+    def uses(self, index: int) -> list[_Use]:
+        """The operands of a word that touch memory."""
+        if index not in self._uses:
+            self._uses[index] = self._prepare(self._block.words[index])
+        return self._uses[index]
+
+    def _prepare(self, word: Word) -> list[_Use]:
+        uses: list[_Use] = []
+        for op in present_operands(word, self._block.chains):
+            number = word.fields[op.name]
+            d = self._shapes[number].descriptor
+            if d.space == "iota":
+                continue
+            for access in word.row.accesses:
+                if access.operand == op.name:
+                    mode = access.mode[0]
+                    plain = mode == "w" and not access.whole and not op.reads
+                    uses.append(self._use(op.name, number, mode, access.whole, access.when, plain))
+            mode = "w" if op.writes else "r"
+            for name, aux in (("scales", d.scale), ("metadata", d.meta)):
+                if aux is not None:
+                    what = f"{op.name}'s {name}"
+                    uses.append(self._use(what, aux, mode, False, None, mode == "w"))
+        return uses
+
+    def _use(
+        self, name: str, number: int, mode: str, whole: bool, when: ex.Expr | None, plain: bool
+    ) -> _Use:
+        shape = self._shapes[number]
+        return _Use(name, number, shape, mode, whole, when, plain, self._given(shape.descriptor))
+
+    def _given(self, d: Descriptor) -> bool:
+        """Whether a view is one of what the host gives and no word writes."""
+        return d.space == "hbm" and any(low <= d.base < high for low, high in self._constants)
+
+    def _allowed(self, shape: Shape) -> list[Buffer]:
+        """The buffers a descriptor may mean: those of its memory that contain its base."""
+        d = shape.descriptor
+        return [
+            b
+            for b in self.buffers
+            if b.space == d.space and b.base <= d.base < max(b.end, b.base + 1)
+        ]
+
+    # ---- at issue -----------------------------------------------------------------------
+    def touches(
+        self, index: int, sources: Sources, first: bool
+    ) -> tuple[list[Touch], list[Problem]]:
+        """What a word touches with these scalars; ``first`` is `fresh` of the rows."""
+        word = self._block.words[index]
+        touches: list[Touch] = []
+        problems: list[Problem] = []
+        scope = _Scope(word, self._block, first)
+        for use in self.uses(index):
+            if use.when is not None and not ex.evaluate(use.when, scope):
+                continue
+            touches += self._touch(use, sources, problems)
+        return touches, problems
+
+    def _touch(self, use: _Use, sources: Sources, problems: list[Problem]) -> list[Touch]:
+        shape, d = use.shape, use.shape.descriptor
+        base = Val(shape.base)
+        for code, coef in shape.byte_terms:
+            base = base + sources(code).scaled(coef)
+        origins, extents, sizes = [], [], []
+        for axis in shape.axes:
+            origin = Val(axis.start)
+            for code, coef in axis.terms:
+                origin = origin + sources(code).scaled(coef)
+            origins.append(origin)
+            extents.append(self._bounded(axis.extent_reg, axis.extent, sources, problems, use))
+            sizes.append(
+                [self._bounded(reg, size, sources, problems, use) for _, size, reg in axis.dims]
+            )
+        found = shape.footprint(base, origins, extents, sizes, use.whole)
+        if found.outside is not None:
+            self._outside(use, found.outside, origins, problems)
+        for region in found.regions:
+            self._check_bounds(use, region, problems)
+        home = None
+        if d.home == "at":
+            home = Val(0)
+            for code, coef in shape.home_terms:
+                home = home + sources(code).scaled(coef)
+        return [
+            Touch(
+                operand=use.name,
+                mode=use.mode,
+                space=d.space,
+                home=d.home,
+                home_value=home,
+                region=region,
+                plain=use.plain,
+                number=use.number,
+                whole=use.whole,
+                spans=found.spans,
+            )
+            for region in found.regions
+        ]
+
+    def _outside(self, use: _Use, where: str, origins: list[Val], problems: list[Problem]) -> None:
+        """A window that its box may cut. Raises ``NeedInstances`` where ids say how."""
+        d = use.shape.descriptor
+        if use.mode == "w" and not d.drop:
+            message = f"{use.name} writes outside its tensor"
+            problems.append(Problem("E0801", message, self._where(use), where))
+        elif any(self._ids & origin.terms.keys() for origin in origins) and not use.given:
+            raise NeedInstances
+
+    def _bounded(
+        self, reg: int | None, static: int, sources: Sources, problems: list[Problem], use: _Use
+    ) -> Val:
+        """A size or extent, from its scalar if it has one."""
+        if reg is None:
+            return Val(static)
+        value = sources(reg)
+        if value.low < 0 or value.high > static:
+            problems.append(
+                Problem(
+                    "E1006",
+                    f"{use.name}: the scalar that sets a size leaves its range",
+                    f"{value} is {value.low} to {value.high}",
+                    f"0 to {static}",
+                )
+            )
+            return Val(static)
+        return value
+
+    def _check_bounds(self, use: _Use, region: Region, problems: list[Problem]) -> None:
+        problem = self.bounds(use.number, region)
+        if problem is not None:
+            message, expected = problem
+            problems.append(
+                Problem(
+                    "E0801", f"{use.name} lies outside its {message}", self._where(use), expected
+                )
+            )
+
+    def bounds(self, number: int, region: Region) -> tuple[str, str] | None:
+        """What a region of a descriptor leaves: its buffer, or the memory; None if nothing."""
+        low, high = region.base.low // 8, -(-(region.base.high + region.span) // 8)
+        space = self._shapes[number].descriptor.space
+        capacity = self._machine.space_bytes(space)
+        found = (
+            f"bytes 0x{low & (1 << 64) - 1:x} to 0x{high:x}"
+            if low >= 0
+            else f"bytes {low} to {high}"
+        )
+        if low < 0 or high > capacity:
+            return f"memory ({found})", f"0 to 0x{capacity:x} in {space}"
+        allowed = self._limits[number]
+        if any(b.base <= low and high <= b.end for b in allowed):
+            return None
+        if allowed:
+            b = allowed[0]
+            return f"buffer ({found})", f"{b.name} at 0x{b.base:x} to 0x{b.end:x}"
+        if any(b.space == space for b in self.buffers):
+            return f"declared buffers ({found})", f"a buffer in {space} that contains the base"
+        return None
+
+    def _where(self, use: _Use) -> str:
+        return f"{use.shape.descriptor.space} 0x{use.shape.base:x}"
+
+    def name_of(self, space: str, low: int, high: int) -> str:
+        """The buffer that contains bytes low to high, for messages."""
+        for b in self.buffers:
+            if b.space == space and b.base <= low and high <= b.end:
+                return b.name
+        return space
+
+
+class _Scope(WordScope):
+    """Conditions of accesses; `fresh` says whether the word is in its first iteration."""
+
+    def __init__(self, word: Word, block: Block, first: bool) -> None:
+        super().__init__(word, block.chains)
+        self._first = first
+
+    def name(self, name: str) -> object:
+        return self._first if name == "fresh" else super().name(name)
+
+
+def reads_first(word: Word) -> int | None:
+    """The level that `fresh` of a word depends on, if its mode is `first`."""
+    return word.fields["level"] if word.fields.get("mode") == "first" else None

@@ -1,0 +1,276 @@
+"""Accesses of a proof: who touched what, which pairs nothing orders, what was never written."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from maiacc_isa.lint.footprints import Touch
+from maiacc_isa.lint.instances import Cast, Instance
+from maiacc_isa.lint.regions import Region, Steps, meet, normal
+from maiacc_isa.lint.values import Sym, Val, ring_difference
+from maiacc_isa.lint.written import Written
+
+#: A memory of an instance: its name and the ids that tell it from others.
+Owner = tuple[object, ...]
+
+#: Iterations of the loops around a word.
+Iteration = tuple[tuple[str, int], ...]
+
+
+#: Records of a lane that a blur repeats at most; the hull of the rest is kept as one.
+BLUR_LIMIT = 256
+
+
+@dataclass
+class Record:
+    """A touch that has happened. Unordered with an event whose clock's ``component`` is below
+    ``tick``."""
+
+    word: int
+    operand: str
+    mode: str
+    instance: Instance
+    process: int
+    component: int
+    tick: int
+    region: Region
+    iteration: Iteration
+
+
+class Lane:
+    """The records of one word's operand by one process, in order, and their hull in bits."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.low = 1 << 62
+        self.high = -(1 << 62)
+
+    def add(self, record: Record) -> None:
+        """Enters a record behind those of its tick and before."""
+        if self.records and self.records[-1].tick > record.tick:
+            insort(self.records, record, key=lambda r: r.tick)
+        else:
+            self.records.append(record)
+        self.widen(record.region)
+
+    def widen(self, region: Region) -> None:
+        """Makes the hull contain a region."""
+        base = region.base
+        self.low = min(self.low, base.low)
+        self.high = max(self.high, base.high + region.span)
+
+
+def _hull(regions: list[Region]) -> Region:
+    """A region that contains all of them."""
+    low = min(region.base.low for region in regions)
+    high = max(region.base.high + region.span for region in regions)
+    return normal(Val(low), [], high - low)
+
+
+class Memory:
+    """All memories of the instances of a proof."""
+
+    def __init__(self, cast: Cast) -> None:
+        self._cast = cast
+        self._lanes: dict[Owner, dict[tuple[int, str, str, int, int], Lane]] = {}
+        self._written: dict[Owner, Written] = {}
+
+    # ---- owners -------------------------------------------------------------------------
+    def owners(
+        self, touch: Touch, instance: Instance, members: frozenset[int] | None, peers: list[int]
+    ) -> list[Owner]:
+        """The memories a touch means. ``peers`` are the chips that network words write to."""
+        chips = peers if peers and touch.operand == "d" else [instance.chip]
+        if touch.space == "hbm":
+            return [("hbm", chip) for chip in chips]
+        if touch.space == "acc":
+            return [("acc", instance.chip, instance.cluster, instance.tile)]
+        level = instance.cluster if touch.space == "csram" else instance.tile
+        most = self._cast.machine.clusters if touch.space == "csram" else self._cast.machine.tiles
+        numbers = [level]
+        if touch.home == "all":
+            numbers = [n for n in range(most) if members is None or n in members]
+        elif touch.home == "at":
+            value = touch.home_value
+            assert value is not None
+            numbers = [n for n in range(most) if value.low <= n <= value.high]
+        kept = self._kept(touch.space)
+        numbers = [n for n in numbers if n < kept]
+        if touch.space == "csram":
+            return [("csram", chip, n) for chip in chips for n in numbers]
+        return [("tsram", instance.chip, instance.cluster, n) for n in numbers]
+
+    def _kept(self, space: str) -> int:
+        m = self._cast.machine
+        if not self._cast.alike:
+            return m.clusters if space == "csram" else m.tiles
+        return 2
+
+    # ---- races --------------------------------------------------------------------------
+    def rivals(
+        self, owner: Owner, touch: Touch, instance: Instance, process: int, known: list[int]
+    ) -> Iterator[Record]:
+        """Earlier records that meet a touch and that nothing orders before it."""
+        low = touch.region.base.low
+        high = touch.region.base.high + touch.region.span
+        for key, lane in self._lanes.get(owner, {}).items():
+            _, _, mode, other, component = key
+            if other == process or (mode == "r" and touch.mode == "r"):
+                continue
+            if high <= lane.low or low >= lane.high:
+                continue
+            for record in reversed(lane.records):
+                if known[component] >= record.tick:
+                    break
+                if self.meets(touch.region, instance, record):
+                    yield record
+
+    def record(self, owner: Owner, record: Record) -> None:
+        """Enters a touch."""
+        key = (record.word, record.operand, record.mode, record.process, record.component)
+        self._lanes.setdefault(owner, {}).setdefault(key, Lane()).add(record)
+
+    def move(self, owner: Owner, record: Record, offset: int) -> None:
+        """Moves a record by bits."""
+        record.region = record.region.moved(offset)
+        key = (record.word, record.operand, record.mode, record.process, record.component)
+        self._lanes[owner][key].widen(record.region)
+
+    def blur(self, since: int) -> None:
+        """Lets every record after a tick stand for all of its lane since then: which of them was
+        the last is not known."""
+        for lanes in self._lanes.values():
+            for lane in lanes.values():
+                recent = [record for record in lane.records if record.tick > since]
+                regions = {id(record.region): record.region for record in recent}
+                if len(regions) < 2:
+                    continue
+                last = recent[-1]
+                kept = list(regions.values())
+                for region in kept[:BLUR_LIMIT]:
+                    lane.add(replace(last, region=region))
+                if len(kept) > BLUR_LIMIT:
+                    lane.add(replace(last, region=_hull(kept[BLUR_LIMIT:])))
+
+    def written_copy(self) -> dict[Owner, Written]:
+        """What is written now, as an independent copy."""
+        return {owner: written.copy() for owner, written in self._written.items()}
+
+    def restore_written(self, written: dict[Owner, Written]) -> None:
+        """Forgets what was written since a copy was made."""
+        self._written = written
+
+    def lanes(self, owner: Owner) -> dict[tuple[int, str, str, int, int], Lane]:
+        """The records of one memory."""
+        return self._lanes.get(owner, {})
+
+    def meets(self, region: Region, instance: Instance, record: Record, extra: Steps = ()) -> bool:
+        """Whether a region of one instance shares a bit with a record, for some ids and unknowns.
+
+        ``extra`` are further (step, count) by which their distance may grow.
+        """
+        other = record.region
+        for mine in (region, region.other):
+            for theirs in (other, other.other):
+                if mine is None or theirs is None:
+                    continue
+                if not self._meet(mine, instance, theirs, record.instance, extra):
+                    return False
+        return True
+
+    def _meet(self, a: Region, x: Instance, b: Region, z: Instance, extra: Steps) -> bool:
+        for distance, steps in self._distances(a.base, x, b.base, z):
+            for value in ring_difference(distance):
+                unknown = [(coef, sym.high - sym.low + 1) for sym, coef in value.terms.items()]
+                low = value.const + sum(coef * sym.low for sym, coef in value.terms.items())
+                more = (*steps, *unknown, *extra)
+                if meet(a.steps, a.run, b.steps, b.run, low, more):
+                    return True
+        return False
+
+    def _distances(
+        self, a: Val, x: Instance, b: Val, z: Instance
+    ) -> Iterator[tuple[Val, tuple[tuple[int, int], ...]]]:
+        """a - b for all pairs of instances that x and z stand for: a value and steps."""
+        cast = self._cast
+        if not cast.alike or x.number == z.number:
+            yield a - b, ()
+            return
+        tile, cluster = cast.tile_sym, cast.cluster_sym
+        ta, tb = a.terms.get(tile, 0), b.terms.get(tile, 0)
+        ca, cb = a.terms.get(cluster, 0), b.terms.get(cluster, 0)
+        rest, private = _split(a, b, (tile, cluster))
+        tiles, clusters = cast.machine.tiles, cast.machine.clusters
+        same_cluster = x.cluster == z.cluster and x.cluster >= 0
+        if same_cluster:
+            cluster_cases: list[tuple[int, Steps]] = [(0, ((ca - cb, clusters),))]
+        elif x.cluster >= 0 and z.cluster >= 0:
+            cluster_cases = _distinct(ca, cb, clusters)
+        else:
+            cluster_cases = [(0, ((ca, clusters), (-cb, clusters)))]
+        if same_cluster and x.tile >= 0 and z.tile >= 0:
+            tile_cases = _distinct(ta, tb, tiles)
+        else:
+            tile_cases = [(0, ((ta, tiles), (-tb, tiles)))]
+        for offset, steps in cluster_cases:
+            for more, tile_steps in tile_cases:
+                yield rest.plus(offset + more), (*steps, *tile_steps, *private)
+
+    # ---- written ------------------------------------------------------------------------
+    def written(self, owner: Owner) -> Written:
+        """What has been written of a memory."""
+        if owner not in self._written:
+            self._written[owner] = Written()
+        return self._written[owner]
+
+    def spread(self, region: Region, owner: Owner, instance: Instance) -> Region:
+        """A region with the ids filled in or, where several instances share the memory, taken
+        over all of them."""
+        cast = self._cast
+        if not cast.alike or not region.base.terms:
+            return region
+        base, steps = region.base, list(region.steps)
+        shared = {"hbm": (True, True), "csram": (True, False)}.get(str(owner[0]), (False, False))
+        ids = (
+            (cast.tile_sym, instance.tile, cast.machine.tiles, shared[0]),
+            (cast.cluster_sym, instance.cluster, cast.machine.clusters, shared[1]),
+        )
+        for sym, number, count, over_all in ids:
+            coef = base.terms.get(sym, 0)
+            if not coef:
+                continue
+            base = base - Val(0, {sym: coef})
+            if over_all:
+                steps.append((coef, count))
+            else:
+                base = base.plus(coef * number)
+        return normal(base, steps, region.run, region.guard)
+
+
+def _distinct(a: int, b: int, count: int) -> list[tuple[int, Steps]]:
+    """a*i - b*j for all i != j below count, as offsets and steps."""
+    if count < 2:
+        return []
+    if a == b == 0:
+        return [(0, ())]
+    if a == b:
+        return [(a, ((a, count - 1),)), (-a, ((-a, count - 1),))]
+    return [(a * i - b * j, ()) for i in range(count) for j in range(count) if i != j]
+
+
+def _split(a: Val, b: Val, ids: tuple[Sym, ...]) -> tuple[Val, Steps]:
+    """a - b without ids, and steps for unknowns that the two instances do not share."""
+    rest = Val(a.const - b.const)
+    private: list[tuple[int, int]] = []
+    for value, sign in ((a, 1), (b, -1)):
+        for sym, coef in value.terms.items():
+            if sym in ids:
+                continue
+            if sym.instance is None:
+                rest = rest + Val(0, {sym: sign * coef})
+            else:
+                rest = rest.plus(sign * coef * sym.low)
+                private.append((sign * coef, sym.high - sym.low + 1))
+    return rest, tuple(private)

@@ -1,0 +1,222 @@
+"""From descriptors to footprints: the window of each axis, cut off by its box, as lattice boxes.
+
+A window inside its box is one box. One that the box cuts is taken apart into boxes if its origin
+is known; if only unknowns say where it is cut, it is one box that contains all possibilities,
+marked by a guard.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import product
+from math import gcd
+
+from maiacc_isa.lint.regions import Region, Steps, normal
+from maiacc_isa.lint.values import Val
+from maiacc_isa.load import load
+from maiacc_isa.tables import Descriptor
+
+#: Boxes that one cut window is taken apart into; with more it becomes one that contains them.
+PIECE_LIMIT = 32
+
+Guard = tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis of a descriptor, prepared: its origin, and its window dims as (step, size, register
+    of the size)."""
+
+    extent: int
+    extent_reg: int | None
+    stride: int
+    start: int
+    terms: tuple[tuple[int, int], ...]
+    dims: tuple[tuple[int, int, int | None], ...]
+
+
+@dataclass(frozen=True)
+class Span:
+    """The coordinates of a window on one axis: from ``origin + low`` to ``origin + high``, of which
+    those in 0 .. extent-1 exist."""
+
+    origin: Val
+    low: int
+    high: int
+    extent: Val
+
+    @property
+    def inside(self) -> bool:
+        """Whether the window lies in the box whatever the unknowns are."""
+        return self.origin.low + self.low >= 0 and self.origin.high + self.high < self.extent.low
+
+    def moved(self, step: int) -> Span:
+        """The span with its origin moved."""
+        return replace(self, origin=self.origin.plus(step))
+
+
+@dataclass
+class Piece:
+    """What an axis contributes to a box: ``origin + first`` coordinates, then steps."""
+
+    origin: Val
+    first: int
+    steps: Steps
+    guard: Guard = ()
+    top: Val | None = None
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """The boxes of a view. ``spans`` are the windows by axis; ``outside`` says what lies outside
+    the box, if anything can."""
+
+    regions: tuple[Region, ...]
+    spans: tuple[Span, ...]
+    outside: str | None = None
+
+
+class Shape:
+    """A descriptor prepared for footprints; distances are in bits."""
+
+    def __init__(self, d: Descriptor) -> None:
+        self.descriptor = d
+        dtype = load().dtypes[d.dtype]
+        self.bits = dtype.bits
+        self.base = d.base
+        self._unit = 1 if dtype.packed else 8
+        self.byte_terms = tuple((t.source, t.coef) for t in d.terms if t.target == "bytes")
+        self.home_terms = tuple((t.source, t.coef) for t in d.terms if t.target == "home")
+        self.axes = tuple(self._axis(number) for number in range(len(d.axes)))
+
+    def _axis(self, number: int) -> Axis:
+        d = self.descriptor
+        axis = d.axes[number]
+        dims = [
+            (dim.step, dim.size, d.size_reg(i))
+            for i, dim in enumerate(d.dims)
+            if dim.axis == number
+        ]
+        terms = [(t.source, t.coef) for t in d.terms if t.target == f"axis{number}"]
+        stride = axis.stride * self._unit
+        return Axis(
+            axis.extent, d.extent_reg(number), stride, axis.start, tuple(terms), tuple(dims)
+        )
+
+    def footprint(
+        self, base: Val, origins: list[Val], extents: list[Val], sizes: list[list[Val]], whole: bool
+    ) -> Footprint:
+        """The bits touched, and what is wrong if elements lie outside the box.
+
+        ``base`` is the byte address of coordinate 0, ``origins`` the coordinates of the window,
+        ``extents`` the box, ``sizes`` those of the window dims by axis. ``whole`` takes all of
+        axis 0.
+        """
+        pieces: list[list[Piece]] = []
+        spans: list[Span] = []
+        outside = None
+        empty = False
+        for number, axis in enumerate(self.axes):
+            if whole and number == 0:
+                pieces.append(_everything(extents[0]))
+                continue
+            if any(size.high <= 0 for size in sizes[number]):
+                empty = True
+                continue
+            span = _span(axis, origins[number], extents[number], sizes[number])
+            spans.append(span)
+            if not span.inside and outside is None:
+                first, last = span.origin.low + span.low, span.origin.high + span.high
+                box = span.extent.low - 1
+                outside = f"axis {number}: coordinates {first} to {last}, box 0 to {box}"
+            pieces.append(_pieces(axis, span, sizes[number]))
+        if empty:
+            return Footprint((), tuple(spans))
+        regions = tuple(self._join(base, parts) for parts in product(*pieces))
+        return Footprint(regions, tuple(spans), outside)
+
+    def _join(self, base: Val, pieces: tuple[Piece, ...]) -> Region:
+        region = self._box(base, pieces)
+        if any(piece.top is not None for piece in pieces):
+            far = tuple(
+                piece if piece.top is None else replace(piece, origin=piece.top, first=0)
+                for piece in pieces
+            )
+            region = replace(region, other=self._box(base, far))
+        return region
+
+    def _box(self, base: Val, pieces: tuple[Piece, ...]) -> Region:
+        address = base.scaled(8)
+        steps: list[tuple[int, int]] = []
+        guard: Guard = ()
+        for axis, piece in zip(self.axes, pieces, strict=True):
+            address = address + piece.origin.plus(piece.first).scaled(axis.stride)
+            steps += [(step * axis.stride, count) for step, count in piece.steps]
+            guard += piece.guard
+        return normal(address, steps, self.bits, guard)
+
+
+def _everything(extent: Val) -> list[Piece]:
+    guard: Guard = () if extent.known else (extent.key,)
+    most = extent.high
+    return [Piece(Val(0), 0, ((1, most),), guard)] if most > 0 else []
+
+
+def _span(axis: Axis, origin: Val, extent: Val, sizes: list[Val]) -> Span:
+    dims = [(step, size.high) for (step, _, _), size in zip(axis.dims, sizes, strict=True)]
+    low = sum(min(0, step * (count - 1)) for step, count in dims)
+    high = sum(max(0, step * (count - 1)) for step, count in dims)
+    return Span(origin, low, high, extent)
+
+
+def _pieces(axis: Axis, span: Span, sizes: list[Val]) -> list[Piece]:
+    """The coordinates of a window that lie in its box; sizes are positive."""
+    dims = tuple((step, size.high) for (step, _, _), size in zip(axis.dims, sizes, strict=True))
+    guard: Guard = tuple(size.key for size in sizes if not size.known)
+    if span.inside:
+        return [Piece(span.origin, 0, dims, guard)]
+    origin, extent = span.origin, span.extent
+    first, last = origin.low + span.low, origin.high + span.high
+    if last < 0 or first >= extent.high:
+        return []
+    if origin.known and extent.known and not guard:
+        boxes: list[tuple[int, Steps]] = []
+        if _cut(origin.const + span.low, _upwards(dims), extent.const, boxes):
+            return [Piece(Val(0), at, steps) for at, steps in boxes]
+    moving = [step for step, count in dims if step and count > 1]
+    step = gcd(*moving) if origin.known and moving else 1
+    first = max(first, first % step)
+    last = min(last, extent.high - 1)
+    # Boxes with one guard are equal, so it holds all that decides what is touched.
+    guard = (*guard, dims, origin.key, extent.key)
+    piece = Piece(Val(0), first, ((step, (last - first) // step + 1),), guard)
+    if not extent.known and step == 1:
+        piece.top = extent.plus(first - last - 1)
+    return [piece]
+
+
+def _upwards(dims: Steps) -> Steps:
+    """The moving dims with positive steps, largest first."""
+    return tuple(sorted(((abs(s), n) for s, n in dims if s and n > 1), reverse=True))
+
+
+def _cut(origin: int, dims: Steps, extent: int, boxes: list[tuple[int, Steps]]) -> bool:
+    """Enters the boxes of a window of positive steps from ``origin`` that lie in 0 .. extent-1, as
+    their first coordinates and steps; False if they are too many."""
+    rest = sum(step * (count - 1) for step, count in dims[1:])
+    if not dims:
+        if 0 <= origin < extent:
+            boxes.append((origin, ()))
+        return len(boxes) <= PIECE_LIMIT
+    step, count = dims[0]
+    room = extent - 1 - origin
+    inner = range(max(0, -(origin // step)), min(count - 1, (room - rest) // step) + 1)
+    if inner:
+        boxes.append((origin + step * inner[0], ((step, len(inner)), *dims[1:])))
+    touching = range(max(0, -((origin + rest) // step)), min(count - 1, room // step) + 1)
+    for x in touching:
+        if x not in inner and (
+            len(boxes) > PIECE_LIMIT or not _cut(origin + step * x, dims[1:], extent, boxes)
+        ):
+            return False
+    return len(boxes) <= PIECE_LIMIT

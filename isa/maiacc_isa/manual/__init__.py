@@ -1,0 +1,1 @@
+"""The manual: pages made from the rows and from chapters written by hand."""
