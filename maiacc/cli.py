@@ -1,0 +1,105 @@
+"""The command line: which commands there are, and how every one of them ends.
+
+Commands are imported when they are called, so that ``maiacc --help`` loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tempfile
+import traceback
+from typing import NoReturn
+
+import click
+
+from maiacc_isa.errors import MaiaccError, render
+from maiacc_isa.version import ISA_VERSION, __version__
+
+#: Every command with the line that ``maiacc --help`` shows.
+COMMANDS = {
+    "demo": "Assemble, prove and disassemble a double-buffered matrix multiply.",
+    "asm": "Assemble a program text (.mist) into a program file (.maia).",
+    "disasm": "Print a program file as assembly text.",
+    "lint": "Prove a program, or say why it cannot be proven.",
+    "isa": "Show the manual: an overview, a chapter or an instruction.",
+    "targets": "List machines, or show one with its peaks and sources.",
+    "explain": "Explain an error code or an instruction at length.",
+    "completion": "Print the shell's completion script.",
+}
+
+_INTERRUPTED = 130
+
+
+class _Commands(click.Group):
+    """A group whose commands live in modules of their own, imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"maiacc.commands.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(
+    __version__,
+    prog_name="maiacc",
+    message=f"%(prog)s %(version)s (MIST {ISA_VERSION[0]}.{ISA_VERSION[1]})",
+)
+def cli() -> None:
+    """maiacc takes programs for MIST, a documented instruction set for an AI accelerator.
+
+    Start with `maiacc demo`, then `maiacc isa` and `maiacc targets`.
+    """
+
+
+def main() -> None:
+    """Runs a command and exits with its code: 0 fine, 1 usage or bad input, 5 internal error,
+    130 interrupted; other codes are those of the errors' classes."""
+    try:
+        result = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(result if isinstance(result, int) else 0)
+    except MaiaccError as problem:
+        click.echo(render(problem) if type(problem) is MaiaccError else str(problem), err=True)
+        sys.exit(problem.exit_code)
+    except click.exceptions.Abort:
+        sys.exit(_INTERRUPTED)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader has gone; keep the interpreter from complaining when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception:  # noqa: BLE001  the last line of defence: no user sees a bare traceback
+        _internal_error()
+
+
+def _internal_error() -> NoReturn:
+    """Saves what is needed to see the fault again and says where."""
+    handle, path = tempfile.mkstemp(".txt", "maiacc-internal-error-")
+    with os.fdopen(handle, "w") as file:
+        file.write(f"maiacc {__version__}, Python {sys.version}\narguments: {sys.argv[1:]!r}\n\n")
+        file.write(traceback.format_exc())
+    click.echo(f"error[E0001]: internal error\n  saved     {path}\n  try       report it", err=True)
+    sys.exit(5)
+
+
+if __name__ == "__main__":
+    main()

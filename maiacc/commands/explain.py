@@ -1,0 +1,52 @@
+"""``maiacc explain``."""
+
+from __future__ import annotations
+
+import difflib
+
+import click
+
+from maiacc_isa.errors import MaiaccError, codes, quote
+from maiacc_isa.load import load
+from maiacc_isa.manual.pages import page
+from maiacc_isa.spec import Stage, Trap
+
+
+@click.command(name="explain")
+@click.argument("name")
+def command(name: str) -> None:
+    """Explain NAME: an error code (E0802), instruction (mmsp), stage (exp) or trap (race)."""
+    click.echo(explanation(name), nl=False)
+
+
+def explanation(name: str) -> str:
+    """The long text for a name. Raises ``MaiaccError`` E0004 if nothing has it."""
+    spec = load()
+    code = codes().get(name.upper())
+    if code is not None:
+        return f"{code.code}: {code.title}\n\n{code.why}\n\nWhat to try: {code.fix}\n"
+    insn = spec.by_mnemonic.get(name.lower())
+    if insn is not None:
+        return page(insn)
+    row = spec.stages.get(name.lower()) or spec.traps.get(name.lower())
+    if isinstance(row, Stage):
+        return _stage(row)
+    if isinstance(row, Trap):
+        return explanation(row.code)
+    known = [*codes(), *spec.by_mnemonic, *spec.stages, *spec.traps]
+    near = difflib.get_close_matches(name, known, n=4, cutoff=0.5)
+    raise MaiaccError(
+        "E0004",
+        f"nothing is called `{quote(name)}`",
+        expected="an error code, an instruction, a stage or a trap",
+        hint=f"did you mean {', '.join(near)}?" if near else "maiacc isa lists the instructions",
+    )
+
+
+def _stage(row: Stage) -> str:
+    where = "vector unit and drain" if row.drain else "vector unit"
+    classes = " or ".join(row.classes)
+    return (
+        f"stage {row.name}: {row.doc}\n\n"
+        f"inputs {row.inputs}, class {classes}, {row.cost} of a pass's stages, {where}\n"
+    )

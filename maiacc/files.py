@@ -1,0 +1,61 @@
+"""Reading what users name on the command line: program texts and program files."""
+
+from __future__ import annotations
+
+from maiacc_isa.archive import open_plain
+from maiacc_isa.asm import assemble
+from maiacc_isa.container import open_program
+from maiacc_isa.errors import MaiaccError, Place
+from maiacc_isa.program import Program
+
+#: Largest text file read, in bytes.
+TEXT_LIMIT = 16 << 20
+
+
+def read_text(path: str) -> str:
+    """The text of a plain UTF-8 file.
+
+    Raises ``MaiaccError`` E0002, E0005 or E0006 for what cannot be read as text.
+    """
+    with open_plain(path) as file:
+        data = file.read(TEXT_LIMIT + 1)
+    if len(data) > TEXT_LIMIT:
+        raise MaiaccError("E0006", "the text is larger than 16 MiB", place=Place(file=path))
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = data.count(b"\n", 0, problem.start) + 1
+        raise MaiaccError(
+            "E0005",
+            "this is not UTF-8 text",
+            place=Place(file=path, line=line),
+            hint="a .maia file is read by `maiacc disasm` and `maiacc lint`",
+        ) from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise MaiaccError(
+            "E0005", "the text holds a NUL character", place=Place(file=path, line=line)
+        )
+    return text.replace("\r\n", "\n")
+
+
+def read_program(path: str, target: str | None = None) -> Program:
+    """A program from a .maia file, or from a program text (any other file).
+
+    ``target`` replaces the machine a text names; a .maia file is for its own machine.
+    """
+    with open_plain(path) as file:
+        archive = file.read(4) == b"PK\x03\x04"
+    if not archive and not path.endswith(".maia"):
+        return assemble(read_text(path), path, target)
+    program = open_program(path)
+    if target is not None:
+        raise MaiaccError(
+            "E0607",
+            "a .maia file is written for its machine",
+            place=Place(file=path),
+            expected=program.machine.name,
+            found=target,
+            hint="disassemble it and assemble the text with --target",
+        )
+    return program
