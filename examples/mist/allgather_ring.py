@@ -13,8 +13,8 @@ and that is what grants are for. The way of a group:
     NET (of c)      grants the slot back to c - 1; later sends the group on
 
 The own row enters Y through a bounce buffer (CLD, CST), which posts `mine`. A semaphore of scope
-remote has a table that names for every chip whom it hears from: the previous chip for data, the next
-one for grants.
+remote has a table that names for every chip whom it hears from: the previous chip for data, the
+next one for grants.
 
 A network queue works in order, so a grant must not be waited for too early. It grants `lag` groups
 behind its puts: `stored` starts with `lag` tokens, so that the first grants go out at once, and
@@ -30,9 +30,9 @@ from __future__ import annotations
 
 from string import Template
 
-from kit import Space, align, cdiv, machine, table
+from kit import Sizes, Space, align, cdiv, machine, main, table
 
-SIZES = {
+SIZES: Sizes = {
     "maia200x4": {"n": 1 << 21, "piece": 1 << 15, "slots": 24, "lag": 8},
     "mini2": {"n": 301, "piece": 32, "slots": 3, "lag": 1},
 }
@@ -83,8 +83,8 @@ wait(loaded) post(emptied, mine)
     loop q < $others {
       $net put ring(slot)@[q]{x:$piece}[x], Y{x:$piece}[chip, $group*g + $piece*q + x] peer=next
     }
-    $net put ring(slot)@[$others]{x:$piece}[x], Y{x:$piece}[chip, $group*g + $behind + x] \
-peer=next post(arrived)
+    $net put ring(slot)@[$others]{x:$piece}[x], \
+Y{x:$piece}[chip, $group*g + $behind + x] peer=next post(arrived)
     $net grant peer=prev wait(stored) post(granted)
     slot = (slot + 1) mod $slots
   }
@@ -92,8 +92,8 @@ peer=next post(arrived)
   # rows arrive: that of chip - 1 first
   at "receive"
   slot = 0 on cluster
-  loop s < $steps on cluster {
-    row = (chip - s + $steps) mod $chips
+  loop hop < $steps on cluster {
+    row = (chip - hop + $steps) mod $chips
     loop g < $groups {
       CST copy Y{x:$piece}[row, $group*g + $piece*cluster + x] drop, ring(slot){x:$piece}[x] \
 wait(arrived) post(stored)
@@ -103,15 +103,15 @@ wait(arrived) post(stored)
 
   # and all but the last are sent on
   at "send on"
-  loop s < $forwards on chip {
-    row = (chip - s + $steps) mod $chips
+  loop hop < $forwards on chip {
+    row = (chip - hop + $steps) mod $chips
     loop g < $groups {
       $net sync wait(granted)
       loop q < $others {
         $net put ring(slot)@[q]{x:$piece}[x], Y{x:$piece}[row, $group*g + $piece*q + x] peer=next
       }
-      $net put ring(slot)@[$others]{x:$piece}[x], Y{x:$piece}[row, $group*g + $behind + x] \
-peer=next post(arrived)
+      $net put ring(slot)@[$others]{x:$piece}[x], \
+Y{x:$piece}[row, $group*g + $behind + x] peer=next post(arrived)
       $net grant peer=prev wait(stored) post(granted)
       slot = (slot + 1) mod $slots
     }
@@ -137,10 +137,15 @@ def source(target: str, **sizes: int) -> str:
     pitch = align(piece * 2, 64)
     csram.take(slots * pitch)
     return TEXT.substitute(
-        target=target, n=n, piece=piece, slots=slots, lag=lag, free=slots - lag, net=f"NET{ways[-1]}",
+        target=target, n=n, piece=piece, slots=slots, lag=lag, free=slots - lag,
+        net=f"NET{ways[-1]}",
         chips=chips, clusters=mc.clusters, others=mc.clusters - 1, group=group, groups=groups,
         behind=(mc.clusters - 1) * piece, steps=chips - 1, forwards=chips - 2, pitch=pitch,
         nexts=table("nextof", [(c + 1) % chips for c in range(chips)]),
         prevs=table("prevof", [(c - 1) % chips for c in range(chips)]),
         at_x=hbm.take(n * 2), at_y=hbm.take(chips * n * 2), bounce=csram.take(2 * pitch),
     )
+
+
+if __name__ == "__main__":
+    main(source, SIZES)

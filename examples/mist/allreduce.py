@@ -13,8 +13,8 @@ own row of X at its own place, which a table of rows decides, adds them in fp32 
 rounds once. So the bits do not depend on who was early, and since the sum is made once and copied,
 all chips hold the same. The store queue writes it to Y and tells the network queues (`ready`).
 
-All-gather. The same queues put every finished chunk of Y to the same place on the other chips. Their
-first chunks follow the last chunks of the reduce-scatter without a gap.
+All-gather. The same queues put every finished chunk of Y to the same place on the other chips.
+Their first chunks follow the last chunks of the reduce-scatter without a gap.
 
 The contributions of a chunk lie in rows of one area of HBM: X and behind it the slots that
 others fill (`came`). A buffer `area` covers both, so that one view with a row number reads either.
@@ -27,10 +27,11 @@ from __future__ import annotations
 
 from string import Template
 
-from kit import Space, align, cdiv, machine, table
+from kit import Sizes, Space, align, cdiv, machine, main, table
+
 from maiacc_isa.machine import Machine
 
-SIZES = {
+SIZES: Sizes = {
     "maia200x4": {"n": 1 << 23, "chunk": 1 << 17},
     "mini2": {"n": 302, "chunk": 64},
 }
@@ -45,12 +46,10 @@ output Y : bf16[$chips, $shard] @ $at_y
 
 block main {
   reg row  = s1
-  reg from = s2
-  reg slot = s3
+  reg slot = s2
 $peers
   # rows of `area`: 0 to $last are X, behind them the slots that the other chips fill
   $rows
-  $starts
   buffer area : bf16[$chips2, $shard] @hbm $at_x
   buffer came : bf16[$chips, $shard]  @hbm $at_came
   buffer tx   : bf16[$chips, $part] @tsram $tx slots 2 pitch $tx_pitch
@@ -65,7 +64,6 @@ $sems
 
   chain plus : fp32 = add(a, b)
 
-  from = starts[gtile] on tile
 $setpeers
 
   # each chip's shard of X to its slot there
@@ -79,17 +77,18 @@ $scatter
   slot = 0 on tile
   loop i < $chunks on tile {
 $waits
-    loop s < $chips {
-      row = rows[$chips*chip + s]
-      LD0 copy tx(slot){x:$part}[s, x], area{x:$part}[row, $chunk*i + from + x]
+    loop p < $chips {
+      row = rows[$chips*chip + p]
+      LD0 copy tx(slot){x:$part}[p, x], area{x:$part}[row, $chunk*i + $part*gtile + x]
     }
     LD0 sync post(loaded)
     TVP vcvt sum{x:$part}[x], tx(slot){x:$part}[0, x] wait(loaded)
-    loop s < $more {
-      TVP vmap sum{x:$part}[x], sum{x:$part}[x], tx(slot){x:$part}[s + 1, x] chain=plus
+    loop p < $more {
+      TVP vmap sum{x:$part}[x], sum{x:$part}[x], tx(slot){x:$part}[p + 1, x] chain=plus
     }
     TVP vcvt ty(slot){x:$part}[x], sum{x:$part}[x] wait(stored) post(taken, summed)
-    ST copy Y{x:$part}[chip, $chunk*i + from + x] drop, ty(slot){x:$part}[x] wait(summed) post(stored)
+    ST copy Y{x:$part}[chip, $chunk*i + $part*gtile + x] drop, ty(slot){x:$part}[x] wait(summed) \
+post(stored)
 $readies
     slot = (slot + 1) mod 2
   }
@@ -127,7 +126,7 @@ def source(target: str, **sizes: int) -> str:
         raise ValueError("n is not a multiple of the chips")
     # chunks of even length, dealt to the tiles in whole bursts where they are long enough
     most = max(1, size["chunk"] // everyone)
-    unit = min(32, most)
+    unit = min(mc.int("hbm.burst") // 2, most)
     chunks = cdiv(shard, most // unit * unit * everyone)
     part = align(cdiv(cdiv(shard, chunks), everyone), unit)
     queues = list(enumerate(links(mc), 1))
@@ -150,7 +149,7 @@ def source(target: str, **sizes: int) -> str:
     return TEXT.substitute(
         target=target, n=n, chips=chips, chips2=2 * chips, last=chips - 1, more=chips - 1,
         shard=shard, part=part, chunk=part * everyone, chunks=chunks,
-        rows=table("rows", rows), starts=table("starts", [part * i for i in range(everyone)]),
+        rows=table("rows", rows),
         peers=each("  reg p{r}   = s{s}") + "\n  " + "\n  ".join(peers),
         setpeers=each("  p{r} = peer{r}[chip] on chip"),
         sems=each(
@@ -166,3 +165,7 @@ def source(target: str, **sizes: int) -> str:
         tx=tsram.take(2 * pitch), tx_pitch=pitch, sum=tsram.take(part * 4),
         ty=tsram.take(2 * out), ty_pitch=out,
     )
+
+
+if __name__ == "__main__":
+    main(source, SIZES)

@@ -1,10 +1,11 @@
 """Y = 3 x 3 convolution of X with stride 2 and one ring of zeros around it, bf16, NHWC.
 
-X is batch x h x w x c, W is 3 x 3 x c x o, Y is batch x (h+1)/2 x (w+1)/2 x o. Nothing is unfolded in
-memory: the multiply reads rows of a matrix that exists only as a view,
+X is batch x h x w x c, W is 3 x 3 x c x o, Y is batch x (h+1)/2 x (w+1)/2 x o. Nothing is
+unfolded in memory: the multiply reads rows of a matrix that exists only as a view,
     A[(a, b) | d] = tile[2*a + kh, 2*b + kw, d],
-for each of the nine positions (kh, kw) and each chunk of channels, and the accumulators collect the
-nest of three loops: mode=first overwrites while kh, kw and the chunk are all at their first turn.
+for each of the nine positions (kh, kw) and each chunk of channels, and the accumulators collect
+the nest of three loops: mode=first overwrites while kh, kw and the chunk are all at their first
+turn.
 
 How the work is spread: an item is a strip of output rows of one image. It needs 2*rows + 1 rows of
 input, so neighbours overlap by one (the halo). The strip is loaded with its padding: coordinates
@@ -17,18 +18,18 @@ multiplies as they arrive (`weights`, one token for each position). Two slots of
 two halves of the accumulators, two results: LD0 loads the next strip while TTU multiplies (`full`,
 `free`), DRN and ST bring out one group of output channels while TTU computes the next.
 
-maia200: 72 images of 56 x 56 x 128 to 256 channels are bound by the tensor unit: 56,448 cycles, 57,600
-with whole blocks; HBM would need 26,000. Lost are the start and the last store.
+maia200: 72 images of 56 x 56 x 128 to 256 channels are bound by the tensor unit: 56,448 cycles,
+57,600 with whole blocks; HBM would need 26,000. Lost are the start and the last store.
 """
 
 from __future__ import annotations
 
 from math import isqrt
 
-from kit import Space, align, cdiv, machine, split_evenly, table
+from kit import Sizes, Space, align, cdiv, machine, main, runs, table
 
 #: Images, their height and width, channels in and out.
-SIZES: dict[str, dict[str, int]] = {
+SIZES: Sizes = {
     "maia200": {"batch": 72, "h": 56, "w": 56, "c": 128, "o": 256},
     "mini": {"batch": 3, "h": 13, "w": 11, "c": 20, "o": 28},
 }
@@ -45,12 +46,6 @@ def strip_rows(height: int, width: int, most: int, block: int) -> int:
         return sum(cdiv(part * width, block) for part in parts), len(parts)
 
     return min(range(1, min(height, max(1, most // width)) + 1), key=cost)
-
-
-def deal(items: int, tiles: int) -> tuple[list[int], list[int]]:
-    """First item and number of items of each tile; one behind the end for a tile without."""
-    runs = [run if run[1] else (items, 1) for run in split_evenly(items, tiles)]
-    return [first for first, _ in runs], [count for _, count in runs]
 
 
 def source(target: str, batch: int, h: int, w: int, c: int, o: int) -> str:
@@ -70,11 +65,14 @@ def source(target: str, batch: int, h: int, w: int, c: int, o: int) -> str:
     most = max(1, min(2 * tall + 1, 65536 // (2 * wide * c)))
     lines = min(range(most, most // 2, -1), key=lambda n: cdiv(2 * tall + 1, n) * n)
     high = cdiv(2 * tall + 1, lines) * lines
-    first, count = deal(batch * strips, mach.tiles * mach.clusters)
+    first, count = runs(batch * strips, mach.tiles * mach.clusters)
     hbm, tsram = Space(unit=256), Space()
     x_slot, y_slot = align(2 * high * wide * c, 64), align(2 * tall * ow * group, 64)
     strip = f"{{r:{lines}, j:{wide}, d:{c}}}"
-    ab_n = f"{{a:rows of {tall}, b:{ow} | n:{width}}}"
+    ring_x, ring_y = f"slots 2 pitch {x_slot:#x}", f"slots 2 pitch {y_slot:#x}"
+    # output positions of a strip, as rows of a matrix
+    ab = f"a:rows of {tall}, b:{ow}"
+    position = f"[{ow}*a + b, n]"
     text = f"""\
 mist 1.0
 target {target}
@@ -96,9 +94,9 @@ block main {{
   reg init = s8    # 1: the weights are still arriving
   {table("t_first", first)}
   {table("t_items", count)}
-  buffer tx : bf16[{high}, {wide}, {c}] @tsram {tsram.take(2 * x_slot):#x} slots 2 pitch {x_slot:#x}
+  buffer tx : bf16[{high}, {wide}, {c}] @tsram {tsram.take(2 * x_slot):#x} {ring_x}
   buffer tw : bf16[3, 3, {c}, {o}] @tsram {tsram.take(18 * c * o):#x}
-  buffer ty : bf16[{tall * ow}, {group}] @tsram {tsram.take(2 * y_slot):#x} slots 2 pitch {y_slot:#x}
+  buffer ty : bf16[{tall * ow}, {group}] @tsram {tsram.take(2 * y_slot):#x} {ring_y}
   buffer acc : fp32[{tall * ow}, {group}] @acc 0x0 slots 2 pitch {4 * area:#x}
   sem weights : CLD -> TTU cluster
   sem full    : LD0 -> TTU tile
@@ -109,10 +107,15 @@ block main {{
   sem stored  : ST -> DRN tile = 2
   chain convert : fp32 = mov(a)
 
+  # rows of the matrix that is never written down, positions | channels; and their weights
+  desc input = tx(slot){{{ab} | d:{chunk}}}[2*a + kh, 2*b + kw, {chunk}*ci + d]
+  desc weight = tw{{n:{width} | d:{chunk}}}[kh, kw, {chunk}*ci + d, {group}*g + n]
+  desc sums = acc(half){{{ab} | n:{width}}}{position}
+
   at "weights"
-  loop kh < 3 on cluster {{
-    loop kw < 3 {{
-      CLD bcast tw@[all]{{d:{c}, n:{o}}}[kh, kw, d, n], W{{d:{c}, n:{o}}}[kh, kw, d, n] post(weights)
+  loop y < 3 on cluster {{
+    loop x < 3 {{
+      CLD bcast tw@[all]{{d:{c}, n:{o}}}[y, x, d, n], W{{d:{c}, n:{o}}}[y, x, d, n] post(weights)
     }}
   }}
 
@@ -131,7 +134,8 @@ block main {{
     at "load a strip with its halo"
     LD0 sync wait(free)
     loop q < words {{
-      LD0 copy tx(slot){strip}[{lines}*q + r, j, d], X{strip}[image, 2*top + {lines}*q + r - 1, j - 1, d]
+      LD0 copy tx(slot){strip}[{lines}*q + r, j, d], \
+X{strip}[image, 2*top + {lines}*q + r - 1, j - 1, d]
     }}
     LD0 sync post(full)
     TTU sync wait(full)
@@ -144,23 +148,33 @@ block main {{
             TTU sync wait(weights)
           }}
           loop ci < {cdiv(c, chunk)} {{
-            TTU mm acc(half){ab_n}[{ow}*a + b, n], tx(slot){{a:rows of {tall}, b:{ow} | d:{chunk}}}[2*a + kh, 2*b + kw, {chunk}*ci + d], tw{{n:{width} | d:{chunk}}}[kh, kw, {chunk}*ci + d, {group}*g + n] mode=first level=kh
+            TTU mm sums, input, weight mode=first level=kh
           }}
         }}
       }}
       init = 0
       TTU sync post(product)
       at "store"
-      DRN accst ty(half){ab_n}[{ow}*a + b, n], acc(half){ab_n}[{ow}*a + b, n] chain=convert wait(product, stored) post(drained, result)
-      ST copy Y{{a:rows of {tall}, b:{ow}, n:{width}}}[image, top + a, b, {group}*g + n] drop, ty(half){{a:rows of {tall}, b:{ow}, n:{width}}}[{ow}*a + b, n] wait(result) post(stored)
+      DRN accst ty(half){{{ab} | n:{width}}}{position}, sums chain=convert \
+wait(product, stored) post(drained, result)
+      ST copy Y{{{ab}, n:{width}}}[image, top + a, b, {group}*g + n] drop, \
+ty(half){{{ab}, n:{width}}}{position} wait(result) post(stored)
       half = 1 - half
     }}
     TTU sync post(free)
     slot = 1 - slot
     item = item + 1
   }}
+  # a tile without an item has not taken the tokens of the weights
+  loop if_init < init on tile {{
+    TTU sync wait(weights:9)
+  }}
 }}
 """
     if tsram.at > mach.int("tsram.bytes"):
         raise ValueError(f"strips and weights do not fit the TSRAM of {mach.name}")
     return text
+
+
+if __name__ == "__main__":
+    main(source, SIZES)

@@ -11,8 +11,8 @@ all of them at once. Three sums then give every element its place:
 3. tiles before it: every tile stores its total to the CSRAM of all clusters, all tiles of the
    chip join (`joined`), each scans all totals and takes its own entry.
 
-One VMAP a group of rows adds 2 and 3, and the store queue writes it: rows are contiguous. Integer sums wrap, so every order
-gives the same bits.
+One VMAP a group of rows adds 2 and 3, and the store queue writes it: rows are contiguous. Integer
+sums wrap, so every order gives the same bits.
 
 maia200: 8 MiB in and out are 4,800 cycles of HBM; scanning and adding are 1,000 cycles of the
 vector unit, most of it behind the transfers; latencies and the join add about 2,000.
@@ -22,9 +22,9 @@ from __future__ import annotations
 
 from string import Template
 
-from kit import Space, cdiv, machine, table
+from kit import Sizes, Space, cdiv, machine, main, table
 
-SIZES = {
+SIZES: Sizes = {
     "maia200": {"n": 1 << 20, "chunks": 4},
     "mini": {"n": 203, "chunks": 3},
 }
@@ -58,13 +58,15 @@ block main {
   chain plus  : int64 = add(a, b)
   chain plus2 : int64 = add(a, b); add(r0, c)
 
-  # where this tile's segment starts
+  # where this tile's segment starts; from a table, since what is exchanged below is complete only
+  # when the tiles are looked at one by one, as the prover does for ids in tables
   from = starts[gtile] on tile
 
   # 1: running sums of the rows, as the columns arrive
   at "scan the rows"
   loop c < $chunks on tile {
-    LD0 copy tx{r:$rows, x:$cc}[r, $cc*c + x], X{r:$rows, x:$cc}[from + $cols*r + $cc*c + x] post(loaded)
+    LD0 copy tx{r:$rows, x:$cc}[r, $cc*c + x], X{r:$rows, x:$cc}[from + $cols*r + $cc*c + x] \
+post(loaded)
     TVP vscan ts{r:$rows | x:$cc}[r, $cc*c + x], tx{r:$rows | x:$cc}[r, $cc*c + x], \
 ts{r:$rows}[r, $cc*c - 1] op=add carry=1 wait(loaded)
   }
@@ -85,7 +87,8 @@ ts{r:$rows}[r, $cc*c - 1] op=add carry=1 wait(loaded)
   loop g < $groups on tile {
     TVP vmap ty{r:$gr, x:$cols}[$gr*g + r, x], ts{r:$gr, x:$cols}[$gr*g + r, x], \
 above{r:$gr, x:$cols}[$gr*g + r], tsum{r:$gr, x:$cols}[gtile] chain=plus2 post(summed)
-    ST copy Y{x:$piece}[from + $piece*g + x] drop, ty{r:$gr, x:$cols}[$gr*g + r, x] wait(summed)
+    ST copy Y{x:$piece}[from + $piece*g + x] drop, ty{r:$gr, x:$cols}[$gr*g + r, x] \
+wait(summed)
   }
 }
 """)
@@ -100,18 +103,23 @@ def source(target: str, **sizes: int) -> str:
     rows = mc.int("tvp.lanes64")
     cc = cdiv(n, everyone * rows * chunks)
     cols = cc * chunks
-    groups = 4 if rows % 4 == 0 else 1
     starts = [min(n, i * rows * cols) for i in range(everyone)]
+    groups = 4 if rows % 4 == 0 else 1
     bytes_ = rows * cols * 8
     if 3 * bytes_ + 64 * rows > mc.space_bytes("tsram") or rows * cc * 8 > 1 << 18:
         raise ValueError("n is too large for one pass")
     hbm, tsram = Space(), Space()
     return TEXT.substitute(
         target=target, n=n, rows=rows, cols=cols, cc=cc, chunks=chunks,
-        starts=table("starts", starts), groups=groups, gr=rows // groups, piece=rows // groups * cols,
+        starts=table("starts", starts), groups=groups, gr=rows // groups,
+        piece=rows // groups * cols,
         last=cols - 1, bottom=rows - 1, all=everyone,
         at_x=hbm.take(n * 8), at_y=hbm.take(n * 8),
         tx=tsram.take(bytes_), ts=tsram.take(bytes_), ty=tsram.take(bytes_),
         ta=tsram.take(rows * 8), tt=tsram.take(8), tl=tsram.take(everyone * 8),
         tu=tsram.take(everyone * 8),
     )
+
+
+if __name__ == "__main__":
+    main(source, SIZES)

@@ -1,105 +1,119 @@
-"""C = A * B in bf16 on a plain grid of tiles: the program to read first.
+"""C = A * B in bf16 on a plain grid of tiles, double-buffered: the program to read first.
 
-A is M x K, B is K x N, C is M x N, all row-major in HBM. C is cut into square blocks that fill
-the accumulators of a tile. Cluster c computes block columns c, c + clusters, ...; tile t of a
-cluster computes block rows t, t + tiles, ... So the tiles of a cluster always need the same
-piece of B: the cluster's queue CLD loads it once and broadcasts it. Each tile loads its own
-piece of A. Blocks that stick out are no special case: reading beyond A or B gives 0, writing
-beyond C is dropped.
+A is m x k, B is k x n, C is m x n, all row-major in HBM. C is cut into square blocks that fill
+the accumulators of a tile. Cluster c computes the block columns c, c + clusters, ...; tile t of
+a cluster the block rows t, t + tiles, ... So the tiles of a cluster always need the same piece
+of B: the cluster's queue CLD loads it once and broadcasts it. Each tile loads its own pieces of
+A. Blocks that stick out are no special case: what lies outside reads as 0 and is dropped when
+it is written.
 
-Buffers: a ring of three slots for A and one for B in every tile's TSRAM, so that the tensor
-unit multiplies one slot while two others arrive; the result on its way out.
+Buffers, in every tile: a few slots for pieces of A and of B, so that the tensor unit multiplies
+one slot while the next arrives, and the finished block on its way out.
 
-Who waits for whom, per slot: LD0 waits until the tile's tensor unit has freed the slot of A.
+Who waits for whom, slot by slot: LD0 waits until the tile's tensor unit has freed the slot of A.
 CLD waits until *every* tile of the cluster has freed the slot of B: a semaphore of scope
-cluster keeps one counter per tile, and a wait takes from each. TTU waits for both pieces. Per
-block: DRN waits for the last product, TTU for the emptied accumulators, ST for the drained block.
+cluster keeps one counter for each tile, and a wait takes from each. TTU waits for both pieces.
+Block by block: DRN waits for the last product, TTU for the emptied accumulators, ST for the
+drained block.
 
-maia200: bound by the tensor unit. Per 1,024 cycles of multiplying, a tile loads 64 KiB of A and
-a cluster 64 KiB of B: 2,560 of the 3,500 bytes per cycle of HBM. Without the broadcast it would
-be 4,608, and HBM would be the bound. What is lost: filling the ring at the start, and the time
-to drain a block, 2 % when K is 4,096, 1 % at 8,192, because the accumulators hold one block only.
+maia200: bound by the tensor unit. In the 1,024 cycles that it multiplies a pair of slots, a tile
+loads 64 KiB of A and a cluster 64 KiB of B: 2,560 of the 3,500 bytes per cycle of HBM. Without
+the broadcast it would be 4,608, and HBM would be the bound. Loads take about as long as two
+multiplies, so it has three slots. What is lost: filling them at the start, and the time to drain
+a block (1 % at k = 8,192), because the accumulators hold one block only.
 """
 
 from __future__ import annotations
 
-from kit import Space, cdiv, machine
+from math import isqrt
 
-#: What is computed: rows, columns and depth of the product.
-SIZES: dict[str, dict[str, int]] = {
-    "maia200": {"m": 2304, "n": 2048, "k": 8192},
-    "mini": {"m": 84, "n": 72, "k": 100},
+from kit import Sizes, Space, cdiv, machine, main
+
+#: Rows, columns and depth of the product; slots of A and of B.
+SIZES: Sizes = {
+    "maia200": {"m": 2304, "n": 2048, "k": 8192, "slots": 3},
+    "mini": {"m": 84, "n": 72, "k": 100, "slots": 2},
 }
 
-#: Slots of the rings of A and B.
-SLOTS = 3
 
-
-def source(target: str, m: int, n: int, k: int) -> str:
+def source(target: str, m: int, n: int, k: int, slots: int) -> str:
     """The program text for an m x n product of depth k."""
     mach = machine(target)
     tiles, clusters = mach.tiles, mach.clusters
-    # The largest square of accumulator blocks; a slot feeds the tensor unit 16 steps per block.
-    side = mach.int("ttu.block") * int(mach.int("ttu.acc_blocks") ** 0.5)
+    # the largest square of accumulators, and a depth that keeps the tensor unit busy for a while
+    side = mach.int("ttu.block") * isqrt(mach.int("ttu.acc_blocks"))
     depth = 16 * mach.int("ttu.kchunk.bf16")
-    rows, columns, chunks = cdiv(m, side * tiles), cdiv(n, side * clusters), cdiv(k, depth)
-    h, w = min(side, m), min(side, n)
-    hbm, tsram = Space(unit=256), Space()
+    hbm, tsram = Space(), Space()
     pitch = 2 * side * depth
+    ring = f"slots {slots} pitch {pitch:#x}"
+    row, col = f"{side * tiles}*i + {side}*tile + r", f"{side * clusters}*j + {side}*cluster + c"
     return f"""\
 mist 1.0
 target {target}
 
-# C[{m},{n}] = A[{m},{k}] * B[{k},{n}] in bf16, in blocks of {side} x {side}:
-# {tiles} tiles of a cluster take block rows, {clusters} clusters take block columns.
+# C = A * B in bf16, in blocks of {side} x {side}, one after the other in the accumulators.
+# Tiles of a cluster take different block rows, clusters take different block columns.
 input  A : bf16[{m}, {k}] @ {hbm.take(2 * m * k):#x}
 input  B : bf16[{k}, {n}] @ {hbm.take(2 * k * n):#x}
 output C : bf16[{m}, {n}] @ {hbm.take(2 * m * n):#x}
 
 block main {{
-  reg slot = s0
-  reg row = s1      # where the block of C starts, at most one past the end
-  reg col = s2
-
-  # tile memory: two rings of {SLOTS} slots, and the finished block
-  buffer ta  : bf16[{side}, {depth}] @tsram {tsram.take(SLOTS * pitch):#x} slots {SLOTS} pitch {pitch:#x}
-  buffer tb  : bf16[{depth}, {side}] @tsram {tsram.take(SLOTS * pitch):#x} slots {SLOTS} pitch {pitch:#x}
+  # memory of a tile: slots for pieces of A and of B, the finished block; the accumulators
+  buffer ta  : bf16[{side}, {depth}] @tsram {tsram.take(slots * pitch):#x} {ring}
+  buffer tb  : bf16[{depth}, {side}] @tsram {tsram.take(slots * pitch):#x} {ring}
   buffer tc  : bf16[{side}, {side}] @tsram {tsram.take(2 * side * side):#x}
   buffer acc : fp32[{side}, {side}] @acc 0x0
+  reg slot = s0
 
-  # full: data have arrived; free: the slot may be overwritten, all {SLOTS} are at the start
+  # full: a piece has arrived; free: its slot may be overwritten, as all may at the start
   sem fullA : LD0 -> TTU tile
-  sem freeA : TTU -> LD0 tile = {SLOTS}
+  sem freeA : TTU -> LD0 tile = {slots}
   sem fullB : CLD -> TTU cluster
-  sem freeB : TTU -> CLD cluster = {SLOTS}
-  # a block: multiplied, drained, stored
+  sem freeB : TTU -> CLD cluster = {slots}
+  # the way of a block: multiplied, drained, stored
   sem product : TTU -> DRN tile
   sem drained : DRN -> TTU tile = 1
   sem result  : DRN -> ST tile
   sem stored  : ST -> DRN tile = 1
+
+  # what is moved: pieces of A and B into a slot, B to all tiles; a block of C, without what
+  # sticks out
+  desc fromA = A{{r:{side}, d:{depth}}}[{row}, {depth}*k + d]
+  desc fromB = B{{d:{depth}, c:{side}}}[{depth}*k + d, {col}]
+  desc intoA = ta(slot){{r:{side}, d:{depth}}}[r, d]
+  desc intoB = tb(slot)@[all]{{d:{depth}, c:{side}}}[d, c]
+  desc block = tc{{r:{side}, c:{side}}}[r, c]
+  desc intoC = C{{r:{side}, c:{side}}}[{row}, {col}] drop
+
+  # what is multiplied: rows of A and columns of B, and behind the bar the depth they share
+  desc rows = ta(slot){{r:{side} | d:{depth}}}[r, d]
+  desc columns = tb(slot){{c:{side} | d:{depth}}}[d, c]
+  desc sums = acc{{r:{side} | c:{side}}}[r, c]
+  desc rounded = tc{{r:{side} | c:{side}}}[r, c]
   chain convert : fp32 = mov(a)
 
   slot = 0 on tile, cluster
-  loop i < {rows} on tile, cluster {{
-    row = min({side * tiles}*i + {side}*tile, {m}) on tile
-    loop j < {columns} {{
-      col = min({side * clusters}*j + {side}*cluster, {n})
-
+  loop i < {cdiv(m, side * tiles)} on tile, cluster {{
+    loop j < {cdiv(n, side * clusters)} {{
       at "multiply"
       TTU sync wait(drained)
-      loop k < {chunks} {{
-        LD0 copy ta(slot){{r:{h}, d:{depth}}}[r, d], A{{r:{h}, d:{depth}}}[row + r, {depth}*k + d] wait(freeA) post(fullA)
-        CLD bcast tb(slot)@[all]{{d:{depth}, c:{w}}}[d, c], B{{d:{depth}, c:{w}}}[{depth}*k + d, col + c] wait(freeB) post(fullB)
-        # rows | depth of A times columns | depth of B; the first k overwrites, the others add
-        TTU mm acc{{r:{h} | c:{w}}}[r, c], ta(slot){{r:{h} | d:{depth}}}[r, d], tb(slot){{c:{w} | d:{depth}}}[d, c] mode=first level=k wait(fullA, fullB) post(freeA, freeB)
-        slot = (slot + 1) mod {SLOTS}
+      loop k < {cdiv(k, depth)} {{
+        LD0 copy intoA, fromA wait(freeA) post(fullA)
+        CLD bcast intoB, fromB wait(freeB) post(fullB)
+        # the first turn of k overwrites the accumulators, the others add to them
+        TTU mm sums, rows, columns mode=first level=k wait(fullA, fullB) post(freeA, freeB)
+        slot = (slot + 1) mod {slots}
       }}
       TTU sync post(product)
 
       at "store"
-      DRN accst tc{{r:{h} | c:{w}}}[r, c], acc{{r:{h} | c:{w}}}[r, c] chain=convert wait(product, stored) post(drained, result)
-      ST copy C{{r:{h}, c:{w}}}[row + r, col + c] drop, tc{{r:{h}, c:{w}}}[r, c] wait(result) post(stored)
+      DRN accst rounded, sums chain=convert wait(product, stored) post(drained, result)
+      ST copy intoC, block wait(result) post(stored)
     }}
   }}
 }}
 """
+
+
+if __name__ == "__main__":
+    main(source, SIZES)

@@ -1,20 +1,21 @@
 """Integer index arithmetic, masks, and a Where of rank 6: three blocks of one program.
 
-Block `index`, int64. K[i] = (j mod w) * h + floor(j / w) with j = I[i], or I[i] + w * h where I[i] is
-negative: the position in a transposed w-wide table of an index that may count from the end. Chains
-of the integer class compute in int64; three of them, of at most three stages, are the whole sum.
+Block `index`, int64. K[i] = (j mod w) * h + floor(j / w) with j = I[i], or I[i] + w * h where
+I[i] is negative: the position in a transposed w-wide table of an index that may count from the
+end. Chains of the integer class compute in int64; three of them, of at most three stages, are the
+whole sum.
 
-Block `mask`. P = S where M is true, -inf elsewhere, and -inf behind the diagonal: a padding mask that
-is data (`select`) and a causal mask that is geometry (VSEL: inside where row - column >= 0).
+Block `mask`. P = S where M is true, -inf elsewhere, and -inf behind the diagonal: a padding mask
+that is data (`select`) and a causal mask that is geometry (VSEL: inside where row - column >= 0).
 
-Block `where`. Z[a, b, c, d, e, f] = C[a, c, e] ? X[b, d, f] : Y[a, b, c, d, e, f]. No two neighbouring
-axes broadcast alike, so nothing can be merged. Z is walked item by item (a, b, c); within an item
-(d, e, f) are window dims, and C and X are views whose missing dims have step 0. Both are small and are
-broadcast to all tiles once.
+Block `where`. Z[a, b, c, d, e, f] = C[a, c, e] ? X[b, d, f] : Y[a, b, c, d, e, f]. No two
+neighbouring axes broadcast alike, so nothing can be merged. Z is walked item by item (a, b, c);
+within an item (d, e, f) are window dims, and C and X are views whose missing dims have step 0.
+Both are small and are broadcast to all tiles once.
 
-Every block deals its work in words of one item: tile t takes items t, t + tiles, ..., LD0 loads, the
-vector unit computes, ST stores, in rings of three slots. The number of items a tile has (`count`)
-comes from its number, the last item is clipped by the extents.
+Every block deals its work in words of one item: tile t takes items t, t + tiles, ..., LD0 loads,
+the vector unit computes, ST stores, in rings of three slots. The number of items a tile has
+(`count`) comes from its number, the last item is clipped by the extents.
 
 maia200: 4 + 21 + 75 MB of traffic are 28,800 cycles of HBM; int64 division, 3 passes on 64 lanes,
 keeps `index` at 1,000 cycles.
@@ -24,9 +25,9 @@ from __future__ import annotations
 
 from string import Template
 
-from kit import Space, align, cdiv, machine
+from kit import Sizes, Space, align, cdiv, machine, main
 
-SIZES = {
+SIZES: Sizes = {
     "maia200": {
         "n": 1 << 18, "w": 640, "h": 480, "chunk": 4096,
         "q": 2048, "k": 2048, "rows": 16,
@@ -74,13 +75,14 @@ block index {
   count = ($i_rest - gtile) div $all on tile
   slot = 0 on tile
   loop i < count on tile {
-    LD0 copy ti(slot){x:$chunk}[x], I{x:$chunk}[$i_stride*i + $chunk*gtile + x] wait(free) post(full)
+    LD0 copy ti(slot){x:$chunk}[x], I{x:$chunk}[$i_stride*i + $chunk*gtile + x] wait(free) \
+post(full)
     TVP vmap ti(slot){x:$chunk}[x], ti(slot){x:$chunk}[x] chain=wrap wait(full)
     TVP vmap tr{x:$chunk}[x], ti(slot){x:$chunk}[x] chain=row
-    TVP vmap tk(slot){x:$chunk}[x], ti(slot){x:$chunk}[x], tr{x:$chunk}[x] chain=turn \
-wait(stored) post(free, done)
-    ST copy K{x:$chunk}[$i_stride*i + $chunk*gtile + x] drop, tk(slot){x:$chunk}[x] \
-wait(done) post(stored)
+    TVP vmap tk(slot){x:$chunk}[x], ti(slot){x:$chunk}[x], tr{x:$chunk}[x] chain=turn wait(stored) \
+post(free, done)
+    ST copy K{x:$chunk}[$i_stride*i + $chunk*gtile + x] drop, tk(slot){x:$chunk}[x] wait(done) \
+post(stored)
     slot = (slot + 1) mod 3
   }
 }
@@ -115,8 +117,8 @@ wait(free1) post(masked)
     TVP sync wait(full, masked)
     TVP vmap ts(slot){r:$rows, x:$k}[r, x], tm(slot){r:$rows, x:$k}[r, x], \
 ts(slot){r:$rows, x:$k}[r, x] chain=pick post(free1)
-    TVP vsel tp(slot){r:$rows, x:$k}[r, x], ts(slot){r:$rows, x:$k}[r, x], causal \
-wait(stored) post(free0, done)
+    TVP vsel tp(slot){r:$rows, x:$k}[r, x], ts(slot){r:$rows, x:$k}[r, x], causal wait(stored) \
+post(free0, done)
     ST copy P{r:$rows, x:$k}[$s_stride*i + $rows*gtile + r, x] drop, tp(slot){r:$rows, x:$k}[r, x] \
 wait(done) post(stored)
     slot = (slot + 1) mod 3
@@ -146,7 +148,8 @@ block where {
 
   at "broadcast operands"
   CLD bcast tc@[all]{a:$a, c:$c, e:$e}[a, c, e], bool @hbm $at_c {x:$ace}[x < $ace by 1]
-  CLD bcast tx@[all]{b:$b, d:$d, f:$f}[b, d, f], bf16 @hbm $at_x {x:$bdf}[x < $bdf by 2] post(staged)
+  CLD bcast tx@[all]{b:$b, d:$d, f:$f}[b, d, f], bf16 @hbm $at_x {x:$bdf}[x < $bdf by 2] \
+post(staged)
   TVP sync wait(staged)
 
   at "where"
@@ -162,8 +165,8 @@ block where {
 bf16 @hbm $at_y + $item_bytes*item {x:$inner}[x < $inner by 2] wait(free) post(full)
     TVP sync wait(full)
     TVP vmap tz(slot){d:$d, e:$e, f:$f}[d, e, f], tc{d:$d, e:$e, f:$f}[a, c, e], \
-tx{d:$d, e:$e, f:$f}[b, d, f], ty(slot){d:$d, e:$e, f:$f}[d, e, f] chain=pick \
-wait(stored) post(free, done)
+tx{d:$d, e:$e, f:$f}[b, d, f], ty(slot){d:$d, e:$e, f:$f}[d, e, f] chain=pick wait(stored) \
+post(free, done)
     ST copy bf16 @hbm $at_z + $item_bytes*item {x:$inner}[x < $inner by 2], \
 tz(slot){d:$d, e:$e, f:$f}[d, e, f] wait(done) post(stored)
     slot = (slot + 1) mod 3
@@ -206,3 +209,7 @@ def source(target: str, **sizes: int) -> str:
         at_c=hbm.take(a * c * e), at_x=hbm.take(b * d * f * 2),
         at_y=hbm.take(a * b * c * inner * 2), at_z=hbm.take(a * b * c * inner * 2),
     )
+
+
+if __name__ == "__main__":
+    main(source, SIZES)

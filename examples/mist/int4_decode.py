@@ -24,9 +24,9 @@ from __future__ import annotations
 
 from string import Template
 
-from kit import Space, align, cdiv, machine
+from kit import Sizes, Space, align, cdiv, machine, main
 
-SIZES = {
+SIZES: Sizes = {
     "maia200": {"m": 1, "k": 8192, "n": 28672, "group": 128, "chunk": 128},
     "mini": {"m": 3, "k": 224, "n": 37, "group": 32, "chunk": 64},
 }
@@ -43,7 +43,6 @@ output Y : bf16[$m, $n] @ $at_y
 
 block main {
   reg slot = s0
-  reg from = s1
   buffer tx   : bf16[$m, $kpad]        @tsram $tx
   buffer ts   : bf16[$rows, $gpad]     @tsram $ts
   buffer even : int4[$rows, $chunk]    @tsram $te slots 3 pitch $pitch
@@ -68,35 +67,33 @@ block main {
   desc seven = ts{n:$rows | g:$gc}[n, ${gc2}*k + g]
   desc sodd  = ts{n:$rows | g:$gc}[n, ${gc2}*k + $gc + g]
 
-  # rows of this tile start here; a `min` keeps the last tile's rows inside of W
-  from = min($rows*gtile, $n) on tile
-
   # activations to every tile, scales in one piece
   at "activations and scales"
   CLD bcast tx@[all]{m:$m, x:$kpad}[m, x], X{m:$m, x:$kpad}[m, x] post(staged)
-  LD0 copy ts{n:$rows, g:$gpad}[n, g], S{n:$rows, g:$gpad}[from + n, g] post(scaled)
+  LD0 copy ts{n:$rows, g:$gpad}[n, g], S{n:$rows, g:$gpad}[$rows*gtile + n, g] post(scaled)
   TTU sync wait(staged, scaled)
 
   # weights: even chunks by LD0, odd ones by LD1
   at "weights"
   slot = 0 on tile
   loop k < $pairs on tile {
-    LD0 copy even(slot){n:$rows, x:$chunk}[n, x], W{n:$rows, x:$chunk}[from + n, $chunk2*k + x] \
-wait(freeeven) post(fulleven)
-    LD1 copy odd(slot){n:$rows, x:$chunk}[n, x], W{n:$rows, x:$chunk}[from + n, $chunk2*k + $chunk + x] \
-wait(freeodd) post(fullodd)
-    TTU mm acc{m:$m | n:$rows}[m, n], tx{m:$m | x:$chunk}[m, $chunk2*k + x], weven mode=first level=k \
-wait(fulleven) post(freeeven)
-    TTU mm acc{m:$m | n:$rows}[m, n], tx{m:$m | x:$chunk}[m, $chunk2*k + $chunk + x], wodd mode=acc \
-wait(fullodd) post(freeodd)
+    LD0 copy even(slot){n:$rows, x:$chunk}[n, x], \
+W{n:$rows, x:$chunk}[$rows*gtile + n, $chunk2*k + x] wait(freeeven) post(fulleven)
+    LD1 copy odd(slot){n:$rows, x:$chunk}[n, x], \
+W{n:$rows, x:$chunk}[$rows*gtile + n, $chunk2*k + $chunk + x] wait(freeodd) post(fullodd)
+    TTU mm acc{m:$m | n:$rows}[m, n], tx{m:$m | x:$chunk}[m, $chunk2*k + x], weven \
+mode=first level=k wait(fulleven) post(freeeven)
+    TTU mm acc{m:$m | n:$rows}[m, n], tx{m:$m | x:$chunk}[m, $chunk2*k + $chunk + x], wodd \
+mode=acc wait(fullodd) post(freeodd)
     slot = (slot + 1) mod 3
   }
   TTU sync post(accfull)
 
   # results
   at "results"
-  DRN accst ty{m:$m | n:$rows}[m, n], acc{m:$m | n:$rows}[m, n] chain=copy wait(accfull) post(drained)
-  ST copy Y{m:$m, n:$rows}[m, from + n] drop, ty{m:$m, n:$rows}[m, n] wait(drained)
+  DRN accst ty{m:$m | n:$rows}[m, n], acc{m:$m | n:$rows}[m, n] chain=copy wait(accfull) \
+post(drained)
+  ST copy Y{m:$m, n:$rows}[m, $rows*gtile + n] drop, ty{m:$m, n:$rows}[m, n] wait(drained)
 }
 """)
 
@@ -125,3 +122,7 @@ def source(target: str, **sizes: int) -> str:
         tx=tsram.take(m * kpad * 2), ts=tsram.take(rows * kpad // group * 2),
         te=tsram.take(3 * pitch), to=tsram.take(3 * pitch), ty=tsram.take(m * rows * 2),
     )
+
+
+if __name__ == "__main__":
+    main(source, SIZES)

@@ -26,9 +26,9 @@ from __future__ import annotations
 
 from string import Template
 
-from kit import Space, align, cdiv, machine
+from kit import Sizes, Space, align, cdiv, machine, main
 
-SIZES = {
+SIZES: Sizes = {
     "maia200": {"m": 256, "n": 1152, "k": 16384, "kc": 256},
     "mini": {"m": 19, "n": 21, "k": 75, "kc": 16},
 }
@@ -71,8 +71,8 @@ block main {
   loop k < $nk on tile, cluster {
     CLD bcast ta(slot)@[all]{i:$m, j:$kc}[i, j], A{i:$m, j:$kc}[i, $kper*cluster + $kc*k + j] \
 wait(freeA) post(fullA)
-    LD0 copy tb(slot){i:$kc, j:$nt}[i, j], B{i:$kc, j:$nt}[$kper*cluster + $kc*k + i, $nt*tile + j] \
-wait(freeB) post(fullB)
+    LD0 copy tb(slot){i:$kc, j:$nt}[i, j], \
+B{i:$kc, j:$nt}[$kper*cluster + $kc*k + i, $nt*tile + j] wait(freeB) post(fullB)
     TTU mm acc{m:$m | n:$nt}[m, n], ta(slot){m:$m | x:$kc}[m, x], tb(slot){n:$nt | x:$kc}[x, n] \
 mode=first level=k wait(fullA, fullB) post(freeA, freeB)
     slot = (slot + 1) mod 3
@@ -91,11 +91,12 @@ wait(drained)
 
   # 3: each tile adds its columns of its cluster's rows, in the order of the clusters
   at "sum over the clusters"
-  LD1 copy tp{c:$clusters, i:$mq, j:$nt}[c, i, j], part{c:$clusters, i:$mq, j:$nt}[c, i, $nt*tile + j] \
-wait(joined) post(loaded)
+  LD1 copy tp{c:$clusters, i:$mq, j:$nt}[c, i, j], \
+part{c:$clusters, i:$mq, j:$nt}[c, i, $nt*tile + j] wait(joined) post(loaded)
   TVP sync wait(loaded)
   loop c < $more on tile {
-    TVP vmap tp{i:$mq, j:$nt}[0, i, j], tp{i:$mq, j:$nt}[0, i, j], tp{i:$mq, j:$nt}[c + 1, i, j] chain=plus
+    TVP vmap tp{i:$mq, j:$nt}[0, i, j], tp{i:$mq, j:$nt}[0, i, j], tp{i:$mq, j:$nt}[c + 1, i, j] \
+chain=plus
   }
   TVP vcvt to{i:$mq, j:$nt}[i, j], tp{i:$mq, j:$nt}[0, i, j] post(summed)
   ST copy C{i:$mq, j:$nt}[$mq*cluster + i, $nt*tile + j] drop, to{i:$mq, j:$nt}[i, j] wait(summed)
@@ -124,3 +125,7 @@ def source(target: str, **sizes: int) -> str:
         tc=tsram.take(mq * mc.clusters * nt * 4), tp=tsram.take(mq * mc.clusters * nt * 4),
         to=tsram.take(mq * nt * 2),
     )
+
+
+if __name__ == "__main__":
+    main(source, SIZES)

@@ -1,9 +1,9 @@
 """One step of attention decoding with a KV cache that is extended in place.
 
 A pair is a sequence and one of its KV heads; `group` query heads share it. The caches K and V are
-state tensors, pairs x capacity x dim: the run-time parameter `past` says how many of their rows are
-in use, at least one. The step appends the new key and value as row `past`, and computes for every query head
-O = softmax(q [K; new key]^T / sqrt(dim)) [V; new value].
+state tensors, pairs x capacity x dim: the run-time parameter `past` says how many of their rows
+are in use, at least one. The step appends the new key and value as row `past`, and computes for
+every query head O = softmax(q [K; new key]^T / sqrt(dim)) [V; new value].
 
 How the work is spread: pair 36*j + i goes to tile i. The new key and value never come from the
 cache: they start the online softmax (maximum = q * new key, sum = 1, O = new value), and the loop
@@ -12,25 +12,25 @@ rows below `past` are read, row `past` is written, and no order between the two 
 prover sees that because both are expressions in the same unknown. The last block has only as
 many rows as are left (`n:left of 256`).
 
-A block goes through the tile as in ``attention.py``: TTU scores, DRN row maxima, TVP running maximum,
-DRN scores minus maximum in fp16, TVP exponentials and sums, TTU times V, TVP update. There is no
-software pipeline: a block's chain takes about 650 cycles, its 128 KiB from HBM twice as many.
-LD0 loads blocks of K, LD1 of V, each into a ring of four slots; they run ahead over pairs. Queries
-and new rows of all pairs of a tile come first, in one word each, and results and new rows leave at
-the end: small transfers do not interrupt the large ones.
+A block goes through the tile as in ``attention.py``: TTU scores, DRN row maxima, TVP running
+maximum, DRN scores minus maximum in fp16, TVP exponentials and sums, TTU times V, TVP update.
+There is no software pipeline: a block's chain takes about 650 cycles, its 128 KiB from HBM twice
+as many. LD0 loads blocks of K, LD1 of V, each into a ring of four slots; they run ahead over
+pairs. Queries and new rows of all pairs of a tile come first, in one word each, and results and
+new rows leave at the end: small transfers do not interrupt the large ones.
 
-maia200: bound by HBM, 4 * pairs * past * dim bytes: 43,141 cycles for 72 pairs of 4,096 rows. What is
-lost is the latency of the first block, the chain of the last one and the stores.
+maia200: bound by HBM, 4 * pairs * past * dim bytes: 43,141 cycles for 72 pairs of 4,096 rows.
+What is lost is the latency of the first block, the chain of the last one and the stores.
 """
 
 from __future__ import annotations
 
 from math import sqrt
 
-from kit import Space, align, cdiv, machine
+from kit import Sizes, Space, align, buffer, cdiv, machine, main
 
 #: Sequences times KV heads, query heads of each, numbers of a head, rows of a cache.
-SIZES: dict[str, dict[str, int]] = {
+SIZES: Sizes = {
     "maia200": {"pairs": 72, "group": 8, "dim": 128, "capacity": 8192},
     "mini": {"pairs": 6, "group": 3, "dim": 24, "capacity": 100},
 }
@@ -48,7 +48,7 @@ def source(target: str, pairs: int, group: int, dim: int, capacity: int) -> str:
         raise ValueError(f"{group} query heads of {dim} do not fit {mach.name}")
     own = cdiv(pairs, tiles)
     # a tile may have no pair at the end: it works on what lies behind the last
-    pair = f"{tiles}*j + me"
+    pair = f"{tiles}*j + gtile"
     return f"""\
 mist 1.0
 target {target}
@@ -59,18 +59,16 @@ param past : 1..{capacity - 1}
 block main {{
   reg past = s0
   reg blocks = s1  # of the cache that are in use
-  reg me = s2      # first pair of the tile
-  reg left = s3    # rows of a block that are in use
-  reg kv = s4      # slot of K and V
-  reg par = s5     # slot of the running maximum and of X
-  reg old = s6     # the other one
+  reg left = s2    # rows of a block that are in use
+  reg kv = s3      # slot of K and V
+  reg par = s4     # slot of the running maximum and of X
+  reg old = s5     # the other one
 {_buffers(own, group, dim, rows, block)}
 {_semaphores()}
 {_chains(dim)}
 
   past = param past on tile
   blocks = (past + {rows - 1}) div {rows} on tile
-  me = {f"1*gtile" if pairs % tiles == 0 else f"min(gtile, {pairs})"} on tile
   kv = 0 on tile
   par = 0 on tile
 {_begin(own, pair, group, dim)}
@@ -88,13 +86,14 @@ block main {{
 
 def _tensors(pairs: int, group: int, dim: int, capacity: int) -> str:
     hbm = Space(unit=256)
-    query, row, cache = f"[{pairs}, {group}, {dim}]", f"[{pairs}, {dim}]", 2 * pairs * capacity * dim
+    query, row = f"[{pairs}, {group}, {dim}]", f"[{pairs}, {dim}]"
+    rows, cache = f"[{pairs}, {capacity}, {dim}]", 2 * pairs * capacity * dim
     return f"""\
 input  Q : bf16{query} @ {hbm.take(2 * pairs * group * dim):#x}
 input  NK : bf16{row} @ {hbm.take(2 * pairs * dim):#x}
 input  NV : bf16{row} @ {hbm.take(2 * pairs * dim):#x}
-state  K : bf16[{pairs}, {capacity}, {dim}] @ {hbm.take(cache):#x} in "K" out "K next"
-state  V : bf16[{pairs}, {capacity}, {dim}] @ {hbm.take(cache):#x} in "V" out "V next"
+state  K : bf16{rows} @ {hbm.take(cache):#x} in "K" out "K next"
+state  V : bf16{rows} @ {hbm.take(cache):#x} in "V" out "V next"
 output O : bf16{query} @ {hbm.take(2 * pairs * group * dim):#x}
 """
 
@@ -102,28 +101,22 @@ output O : bf16{query} @ {hbm.take(2 * pairs * group * dim):#x}
 def _buffers(own: int, group: int, dim: int, rows: int, block: int) -> str:
     t, a = Space(), Space(unit=1)
     wide = align(dim, block)
-
-    def buffer(name: str, dtype: str, shape: str, size: int, slots: int = 1) -> str:
-        tail = f" slots {slots} pitch {align(size, 64):#x}" if slots > 1 else ""
-        at = t.take(align(size, 64) * slots)
-        return f"  buffer {name} : {dtype}[{shape}] @tsram {at:#x}{tail}"
-
     lines = [
-        buffer("tk", "bf16", f"{rows}, {dim}", 2 * rows * dim, SLOTS),
-        buffer("tv", "bf16", f"{rows}, {dim}", 2 * rows * dim, SLOTS),
-        buffer("tq", "bf16", f"{own}, {group}, {dim}", 2 * own * group * dim),
-        buffer("nk", "bf16", f"{own}, {dim}", 2 * own * dim),
-        buffer("nv", "bf16", f"{own}, {dim}", 2 * own * dim),
-        buffer("tr", "bf16", f"{own}, {group}, {dim}", 2 * own * group * dim),
-        buffer("s0", "fp32", f"{group}", 4 * group, 2),
-        buffer("tx", "fp16", f"{group}, {rows}", 2 * group * rows, 2),
-        buffer("tp", "bf16", f"{group}, {rows}", 2 * group * rows),
-        buffer("to", "fp32", f"{group}, {dim}", 4 * group * dim),
-        buffer("mx", "fp32", f"{group}", 4 * group, 2),
-        buffer("nm", "fp32", f"{group}", 4 * group, 2),
-        buffer("alpha", "fp32", f"{group}", 4 * group),
-        buffer("ps", "fp32", f"{group}", 4 * group),
-        buffer("sum", "fp32", f"{group}", 4 * group),
+        buffer(t, "tk", "bf16", f"{rows}, {dim}", 2 * rows * dim, SLOTS),
+        buffer(t, "tv", "bf16", f"{rows}, {dim}", 2 * rows * dim, SLOTS),
+        buffer(t, "tq", "bf16", f"{own}, {group}, {dim}", 2 * own * group * dim),
+        buffer(t, "nk", "bf16", f"{own}, {dim}", 2 * own * dim),
+        buffer(t, "nv", "bf16", f"{own}, {dim}", 2 * own * dim),
+        buffer(t, "tr", "bf16", f"{own}, {group}, {dim}", 2 * own * group * dim),
+        buffer(t, "s0", "fp32", f"{group}", 4 * group, 2),
+        buffer(t, "tx", "fp16", f"{group}, {rows}", 2 * group * rows, 2),
+        buffer(t, "tp", "bf16", f"{group}, {rows}", 2 * group * rows),
+        buffer(t, "to", "fp32", f"{group}, {dim}", 4 * group * dim),
+        buffer(t, "mx", "fp32", f"{group}", 4 * group, 2),
+        buffer(t, "nm", "fp32", f"{group}", 4 * group, 2),
+        buffer(t, "alpha", "fp32", f"{group}", 4 * group),
+        buffer(t, "ps", "fp32", f"{group}", 4 * group),
+        buffer(t, "sum", "fp32", f"{group}", 4 * group),
         f"  buffer z  : fp32[{block}, {block}] @acc {a.take(4 * block * block):#x}",
         f"  buffer s  : fp32[{block}, {rows}] @acc {a.take(4 * block * rows):#x}",
         f"  buffer pv : fp32[{block}, {wide}] @acc {a.take(4 * block * wide):#x}",
@@ -183,7 +176,8 @@ def _new_row(group: int, dim: int) -> str:
     return f"""\
     at "start with the new row"
     old = 1 - par
-    TTU mm z{one}[m, n], tq{md}[j, m, d], nk{{n:1 | d:{dim}}}[j, d] mode=over wait(taken) post(scores)
+    TTU mm z{one}[m, n], tq{md}[j, m, d], nk{{n:1 | d:{dim}}}[j, d] mode=over \
+wait(taken) post(scores)
     DRN accst s0{one}[m], z{one}[m, n] chain=scaled wait(scores, begun) post(taken, top)
     TVP vmap nm(old){m}, s0{m} chain=negate wait(top)
     TVP vmap sum{m}, s0{m} chain=unity post(begun)
@@ -199,13 +193,16 @@ def _block(pair: str, group: int, dim: int, rows: int) -> str:
       left = min(past - {rows}*b, {rows})
       LD0 copy tk(kv){kv}[r, d], K{kv}[{pair}, {rows}*b + r, d] wait(freeK) post(fullK)
       LD1 copy tv(kv){kv}[r, d], V{kv}[{pair}, {rows}*b + r, d] wait(freeV) post(fullV)
-      TTU mm s{mn}[m, n], tq{md}[j, m, d], tk(kv){{n:left of {rows} | d:{dim}}}[n, d] mode=over wait(fullK, taken) post(freeK, scores)
+      TTU mm s{mn}[m, n], tq{md}[j, m, d], tk(kv){{n:left of {rows} | d:{dim}}}[n, d] mode=over \
+wait(fullK, taken) post(freeK, scores)
       DRN accst tx(par){mn}[m, n], mx(par){m}, s{mn}[m, n] chain=maximum wait(scores) post(top)
       TVP vmap nm(par){m}, nm(old){m}, mx(par){m} chain=running wait(top) post(turned)
       TVP vmap alpha{m}, nm(par){m}, nm(old){m} chain=decay
-      DRN accst tx(par){mn}[m, n], s{mn}[m, n], nm(par){mn}[m] chain=below wait(turned) post(taken, top)
+      DRN accst tx(par){mn}[m, n], s{mn}[m, n], nm(par){mn}[m] chain=below \
+wait(turned) post(taken, top)
       TVP vmapr tp{mn}[m, n], ps{m}, tx(par){mn}[m, n] chain=expsum wait(top) post(exped)
-      TTU mm pv{md}[m, d], tp{mn}[m, n], tv(kv){{d:{dim} | n:left of {rows}}}[n, d] mode=over wait(exped, fullV) post(freeV, summed)
+      TTU mm pv{md}[m, d], tp{mn}[m, n], tv(kv){{d:{dim} | n:left of {rows}}}[n, d] mode=over \
+wait(exped, fullV) post(freeV, summed)
       TVP vmap to{md}[m, d], to{md}[m, d], pv{md}[m, d], alpha{md}[m] chain=update wait(summed)
       TVP vmap sum{m}, sum{m}, ps{m}, alpha{m} chain=update
       kv = (kv + 1) mod {SLOTS}
@@ -228,3 +225,7 @@ def _end(own: int, pair: str, group: int, dim: int) -> str:
   ST copy O{q}[{pair}, m, d] drop, tr{q}[j, m, d] wait(result)
   ST copy K{row}[{pair}, past, d] drop, nk{row}[j, d]
   ST copy V{row}[{pair}, past, d] drop, nv{row}[j, d]"""
+
+
+if __name__ == "__main__":
+    main(source, SIZES)

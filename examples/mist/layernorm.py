@@ -8,22 +8,23 @@ differences and their sum, 1/sqrt(variance + eps), the normalised row in fp32, a
 The variance is taken from the differences, not from the sum of squares, so nothing cancels. Five
 inputs do not fit a chain of three stages; hence the last two words and the fp32 buffer between.
 
-Buffers: rings of four slots for X and for Y, so that loads and stores go on while the vector unit
-works. A chunk is loaded in words of 4 KiB: a load occupies the tile's port for its whole length, and
-stores pass more easily between short ones. G and B come once for each cluster, by a broadcast. LD0 waits for a free slot (`free`),
-TVP for a loaded one (`full`), ST for a result (`result`), TVP for a stored one (`stored`).
+Buffers: rings of four slots for X and for Y, so that loads and stores go on while the vector
+unit works. A chunk is loaded in words of 4 KiB: a load occupies the tile's port for its whole
+length, and stores pass more easily between short ones. G and B come once for each cluster, by a
+broadcast. LD0 waits for a free slot (`free`), TVP for a loaded one (`full`), ST for a result
+(`result`), TVP for a stored one (`stored`).
 
-maia200: bound by HBM: 134 MB at 3,500 bytes per cycle are 38,348 cycles. The vector unit needs 384
-cycles for a chunk, HBM 674. Lost are the latency of the first load and of the last store, and where
-loads and stores get in each other's way.
+maia200: bound by HBM: 134 MB at 3,500 bytes per cycle are 38,348 cycles. The vector unit needs
+384 cycles for a chunk, HBM 674. Lost are the latency of the first load and of the last store, and
+where loads and stores get in each other's way.
 """
 
 from __future__ import annotations
 
-from kit import Space, align, cdiv, machine
+from kit import Sizes, Space, align, cdiv, machine, main
 
 #: The matrix.
-SIZES: dict[str, dict[str, int]] = {
+SIZES: Sizes = {
     "maia200": {"rows": 4096, "columns": 8192},
     "mini": {"rows": 53, "columns": 150},
 }
@@ -47,7 +48,11 @@ def source(target: str, rows: int, columns: int) -> str:
     parts = cdiv(columns, part)
     hbm, tsram = Space(unit=256), Space()
     pitch = height * size
-    all_, row, one = f"{{r:{height} | c:{columns}}}", "[r, c]", f"{{r:{height}}}[r]"
+    ring = f"slots {SLOTS} pitch {pitch:#x}"
+    row = f"{height * tiles}*i + {height}*gtile + r"
+    rc, r = f"{{r:{height} | c:{columns}}}", f"{{r:{height}}}"
+    piece = f"{{r:{height}, c:{part}}}"
+    at = {name: f"{tsram.take(size_):#x}" for name, size_ in _sizes(pitch, size, height).items()}
     return f"""\
 mist 1.0
 target {target}
@@ -59,57 +64,82 @@ input  B : bf16[{columns}] @ {hbm.take(size):#x}
 output Y : bf16[{rows}, {columns}] @ {hbm.take(rows * size):#x}
 
 block main {{
-  reg src = s0      # slot of X
-  reg dst = s1      # slot of Y
-  reg row = s2
-  buffer tx   : bf16[{height}, {columns}] @tsram {tsram.take(SLOTS * pitch):#x} slots {SLOTS} pitch {pitch:#x}
-  buffer ty   : bf16[{height}, {columns}] @tsram {tsram.take(SLOTS * pitch):#x} slots {SLOTS} pitch {pitch:#x}
-  buffer tg   : bf16[{columns}] @tsram {tsram.take(size):#x}
-  buffer tb   : bf16[{columns}] @tsram {tsram.take(size):#x}
-  buffer unit : fp32[{height}, {columns}] @tsram {tsram.take(2 * pitch):#x}
-  buffer sq   : bf16[{height}, {columns}] @tsram {tsram.take(pitch):#x}
-  buffer mean : fp32[{height}] @tsram {tsram.take(4 * height):#x}
-  buffer var  : fp32[{height}] @tsram {tsram.take(4 * height):#x}
+  reg slot = s0
+  buffer tx   : bf16[{height}, {columns}] @tsram {at["tx"]} {ring}
+  buffer ty   : bf16[{height}, {columns}] @tsram {at["ty"]} {ring}
+  buffer tg   : bf16[{columns}] @tsram {at["tg"]}
+  buffer tb   : bf16[{columns}] @tsram {at["tb"]}
+  buffer unit : fp32[{height}, {columns}] @tsram {at["unit"]}
+  buffer sq   : bf16[{height}, {columns}] @tsram {at["sq"]}
+  buffer mean : fp32[{height}] @tsram {at["mean"]}
+  buffer var  : fp32[{height}] @tsram {at["var"]}
+
   sem given  : CLD -> TVP cluster
   sem full   : LD0 -> TVP tile
   sem free   : TVP -> LD0 tile = {SLOTS}
   sem result : TVP -> ST tile
   sem stored : ST -> TVP tile = {SLOTS}
+
   chain average : fp32 = mul(a, {1 / columns:.9e})
   chain square  : fp32 = sub(a, b); mul(r0, r0) stat sum
   chain inverse : fp32 = mul(a, {1 / columns:.9e}); add(r0, {EPS:.9e}); rsqrt(r1)
   chain centre  : fp32 = sub(a, b); mul(r0, c)
   chain affine  : fp32 = mul(a, b); add(r0, c)
 
+  # a chunk of X and of Y; statistics of its rows, and the same once more for each column
+  desc x = tx(slot){rc}[r, c]
+  desc y = ty(slot){rc}[r, c]
+  desc u = unit{rc}[r, c]
+  desc means = mean{r}[r]
+  desc vars = var{r}[r]
+  desc mean_of = mean{rc}[r]
+  desc var_of = var{rc}[r]
+
   at "load scale and bias"
   CLD bcast tg@[all]{{c:{columns}}}[c], G{{c:{columns}}}[c]
-  CLD bcast tb@[all]{{c:{columns}}}[c], B{{c:{columns}}}[c]
-  CLD sync post(given)
+  CLD bcast tb@[all]{{c:{columns}}}[c], B{{c:{columns}}}[c] post(given)
   TVP sync wait(given)
 
-  src = 0 on tile
-  dst = 0 on tile
+  slot = 0 on tile
   loop i < {chunks} on tile {{
-    row = min({height * tiles}*i + {height}*gtile, {rows})
     at "load"
     LD0 sync wait(free)
     loop q < {parts} {{
-      LD0 copy tx(src){{r:{height}, c:{part}}}[r, {part}*q + c] drop, X{{r:{height}, c:{part}}}[row + r, {part}*q + c]
+      LD0 copy tx(slot){piece}[r, {part}*q + c] drop, X{piece}[{row}, {part}*q + c]
     }}
     LD0 sync post(full)
+
     at "mean"
-    TVP vred mean{one}, tx(src){all_}{row} op=sum wait(full)
-    TVP vmap mean{one}, mean{one} chain=average
+    TVP vred means, x op=sum wait(full)
+    TVP vmap means, means chain=average
     at "variance"
-    TVP vmapr sq{all_}{row}, var{one}, tx(src){all_}{row}, mean{all_}[r] chain=square
-    TVP vmap var{one}, var{one} chain=inverse
+    TVP vmapr sq{rc}[r, c], vars, x, mean_of chain=square
+    TVP vmap vars, vars chain=inverse
     at "normalise"
-    TVP vmap unit{all_}{row}, tx(src){all_}{row}, mean{all_}[r], var{all_}[r] chain=centre post(free)
-    TVP vmap ty(dst){all_}{row}, unit{all_}{row}, tg{all_}[c], tb{all_}[c] chain=affine wait(stored) post(result)
+    TVP vmap u, x, mean_of, var_of chain=centre post(free)
+    TVP vmap y, u, tg{rc}[c], tb{rc}[c] chain=affine wait(stored) post(result)
+
     at "store"
-    ST copy Y{all_}[row + r, c] drop, ty(dst){all_}{row} wait(result) post(stored)
-    src = (src + 1) mod {SLOTS}
-    dst = (dst + 1) mod {SLOTS}
+    ST copy Y{rc}[{row}, c] drop, y wait(result) post(stored)
+    slot = (slot + 1) mod {SLOTS}
   }}
 }}
 """
+
+
+def _sizes(chunk: int, row: int, height: int) -> dict[str, int]:
+    """Bytes of the buffers, for chunks of ``chunk`` bytes and rows of ``row`` bytes."""
+    return {
+        "tx": SLOTS * chunk,
+        "ty": SLOTS * chunk,
+        "tg": row,
+        "tb": row,
+        "unit": 2 * chunk,
+        "sq": chunk,
+        "mean": 4 * height,
+        "var": 4 * height,
+    }
+
+
+if __name__ == "__main__":
+    main(source, SIZES)

@@ -26,9 +26,9 @@ from __future__ import annotations
 
 from string import Template
 
-from kit import Space, align, cdiv, machine, table
+from kit import Sizes, Space, align, cdiv, machine, main
 
-SIZES = {
+SIZES: Sizes = {
     "maia200": {"steps": 32, "h": 1024, "batch": 32},
     "mini": {"steps": 7, "h": 20, "batch": 5},
 }
@@ -46,11 +46,9 @@ output Y  : bf16[$steps, $batch, $h] @ $at_y
 output CN : fp32[$batch, $h] @ $at_cn
 
 block main {
-  reg from = s1
-  reg now  = s2
-  reg next = s3
-  reg slot = s4
-  $starts
+  reg now  = s0
+  reg next = s1
+  reg slot = s2
   buffer tr : bf16[4, $units, $h]       @tsram $tr
   buffer th : bf16[$batch, $h]          @tsram $th
   buffer tg : fp32[$batch, 4, $units]   @tsram $tg slots 3 pitch $tg_pitch
@@ -79,12 +77,11 @@ block main {
 
   # weights and C of this tile's units stay in TSRAM; H[0] goes to every cluster
   at "weights and first state"
-  from = starts[gtile] on tile
   CLD copy hall(0){b:$batch, h:$h}[b, h], H0{b:$batch, h:$h}[b, h] post(staged)
   loop g < 4 on tile {
-    LD0 copy tr{u:$units, h:$h}[g, u, h], R{u:$units, h:$h}[g, from + u, h]
+    LD0 copy tr{u:$units, h:$h}[g, u, h], R{u:$units, h:$h}[g, $units*gtile + u, h]
   }
-  LD0 copy tc{b:$batch, u:$units}[b, u], C0{b:$batch, u:$units}[b, from + u]
+  LD0 copy tc{b:$batch, u:$units}[b, u], C0{b:$batch, u:$units}[b, $units*gtile + u]
   LD0 sync wait(staged) post(ready)
   TTU sync wait(ready)
 
@@ -96,18 +93,20 @@ block main {
     LD0 sync wait(joined)
     TTU sync wait(accfree)
     loop k < $parts on tile {
-      LD0 copy th{b:$batch, x:$kc}[b, $kc*k + x], hall(now){b:$batch, x:$kc}[b, $kc*k + x] post(heard)
+      LD0 copy th{b:$batch, x:$kc}[b, $kc*k + x], hall(now){b:$batch, x:$kc}[b, $kc*k + x] \
+post(heard)
       TTU mm acc{b:$batch | n:$units4}[b, n], th{b:$batch | x:$kc}[b, $kc*k + x], \
 tr{g:4, u:$units | x:$kc}[g, u, $kc*k + x] mode=first level=k wait(heard)
     }
     TTU sync post(product)
     LD1 copy tg(slot){b:$batch, g:4, u:$units}[b, g, u], \
-G{b:$batch, g:4, u:$units}[t, b, g, from + u] wait(gfree) post(gfull)
+G{b:$batch, g:4, u:$units}[t, b, g, $units*gtile + u] wait(gfree) post(gfull)
 
     at "gates and state"
     TVP sync wait(product, gfull)
-    TVP vmap gate{b:$batch, g:3, u:$units}[b, g, u], acc{b:$batch, g:3, u:$units}[b, $units*g + u], \
-tg(slot){b:$batch, g:3, u:$units}[b, g, u] chain=squash
+    TVP vmap gate{b:$batch, g:3, u:$units}[b, g, u], \
+acc{b:$batch, g:3, u:$units}[b, $units*g + u], tg(slot){b:$batch, g:3, u:$units}[b, g, u] \
+chain=squash
     TVP vmap gate{b:$batch, u:$units}[b, 3, u], acc{b:$batch, u:$units}[b, $units3 + u], \
 tg(slot){b:$batch, u:$units}[b, 3, u] chain=bend post(accfree, gfree)
     TVP vmap gate{b:$batch, u:$units}[b, 3, u], gate{b:$batch, u:$units}[b, 0, u], \
@@ -120,15 +119,16 @@ gate{b:$batch, u:$units}[b, 1, u] chain=out wait(hfree) post(hfull)
     # this tile's H to all clusters first, then to Y
     at "exchange"
     next = 1 - now
-    ST copy hall(next)@[all]{b:$batch, u:$units}[b, from + u] drop, ty(now){b:$batch, u:$units}[b, u] \
-wait(hfull) post(joined)
-    ST copy Y{b:$batch, u:$units}[t, b, from + u] drop, ty(now){b:$batch, u:$units}[b, u] post(hfree)
+    ST copy hall(next)@[all]{b:$batch, u:$units}[b, $units*gtile + u] drop, \
+ty(now){b:$batch, u:$units}[b, u] wait(hfull) post(joined)
+    ST copy Y{b:$batch, u:$units}[t, b, $units*gtile + u] drop, ty(now){b:$batch, u:$units}[b, u] \
+post(hfree)
     now = 1 - now
     slot = (slot + 1) mod 3
   }
 
   at "last state"
-  ST copy CN{b:$batch, u:$units}[b, from + u] drop, tc{b:$batch, u:$units}[b, u]
+  ST copy CN{b:$batch, u:$units}[b, $units*gtile + u] drop, tc{b:$batch, u:$units}[b, u]
 }
 """)
 
@@ -150,7 +150,6 @@ def source(target: str, **sizes: int) -> str:
     return TEXT.substitute(
         target=target, steps=steps, h=h, batch=batch, units=units, units3=3 * units,
         units4=4 * units, parts=parts, kc=h // parts,
-        starts=table("starts", [min(h, units * i) for i in range(everyone)]),
         at_g=hbm.take(steps * batch * 4 * h * 4), at_r=hbm.take(4 * h * h * 2),
         at_h0=hbm.take(batch * h * 2), at_c0=hbm.take(batch * h * 4),
         at_y=hbm.take(steps * batch * h * 2), at_cn=hbm.take(batch * h * 4),
@@ -159,3 +158,7 @@ def source(target: str, **sizes: int) -> str:
         tc=tsram.take(batch * units * 4), ty=tsram.take(2 * ty_pitch), ty_pitch=ty_pitch,
         hall_pitch=align(batch * h * 2, 64),
     )
+
+
+if __name__ == "__main__":
+    main(source, SIZES)

@@ -12,16 +12,17 @@ Chunks go round a ring of slots and are loaded alternately by LD0 and LD1 (the l
 two at a time), so that a tile always has the next transfer waiting while the port of HBM serves
 the others. TTU waits for a chunk (`full0`, `full1`) and frees its slot (`free0`, `free1`).
 
-maia200: bound by HBM: 469.8 MB at 3,500 bytes per cycle are 134,218 cycles; the tensor unit is busy
-for a fifth of them. What is lost: the latency of the first load, and the strip's balance at the end.
+maia200: bound by HBM: 469.8 MB at 3,500 bytes per cycle are 134,218 cycles; the tensor unit is
+busy for a fifth of them. What is lost: the latency of the first load, and the strip's balance
+at the end.
 """
 
 from __future__ import annotations
 
-from kit import Space, align, cdiv, machine
+from kit import Sizes, Space, align, cdiv, machine, main
 
 #: What is computed: rows (at most one block), depth, columns.
-SIZES: dict[str, dict[str, int]] = {
+SIZES: Sizes = {
     "maia200": {"m": 1, "k": 8192, "n": 28672},
     "mini": {"m": 3, "k": 200, "n": 500},
 }
@@ -51,7 +52,9 @@ def source(target: str, m: int, k: int, n: int) -> str:
     tall = 2 * pairs * depth
     hbm, tsram = Space(unit=256), Space()
     pitch = align(2 * depth * slice_, 64)
-    chunk = f"{{d:{depth}, c:{slice_}}}"
+    ring = f"slots {SLOTS} pitch {pitch:#x}"
+    # the slice's first column; the last strip may stick out
+    col = f"{strip}*gtile + {slice_}*j + c"
     return f"""\
 mist 1.0
 target {target}
@@ -63,11 +66,11 @@ output Y : bf16[{m}, {n}] @ {hbm.take(2 * m * n):#x}
 
 block main {{
   reg slot = s0
-  reg col = s1
   buffer tx  : bf16[{m}, {tall}] @tsram {tsram.take(2 * m * tall):#x}
-  buffer tw  : bf16[{depth}, {slice_}] @tsram {tsram.take(SLOTS * pitch):#x} slots {SLOTS} pitch {pitch:#x}
+  buffer tw  : bf16[{depth}, {slice_}] @tsram {tsram.take(SLOTS * pitch):#x} {ring}
   buffer ty  : bf16[{m}, {slice_}] @tsram {tsram.take(2 * m * slice_):#x}
   buffer acc : fp32[{block}, {slice_}] @acc 0x0
+
   sem given   : LD1 -> TTU tile
   sem full0   : LD0 -> TTU tile
   sem full1   : LD1 -> TTU tile
@@ -79,6 +82,18 @@ block main {{
   sem stored  : ST -> DRN tile = 1
   chain convert : fp32 = mov(a)
 
+  # even chunks of W and odd ones, in HBM and in the ring
+  desc w0 = W{{d:{depth}, c:{slice_}}}[{2 * depth}*k + d, {col}]
+  desc w1 = W{{d:{depth}, c:{slice_}}}[{2 * depth}*k + {depth} + d, {col}]
+  desc slot0 = tw(slot){{d:{depth}, c:{slice_}}}[d, c]
+  desc slot1 = tw(slot + 1){{d:{depth}, c:{slice_}}}[d, c]
+  # as factors, with the parts of X that go with them
+  desc x0 = tx{{r:{m} | d:{depth}}}[r, {2 * depth}*k + d]
+  desc x1 = tx{{r:{m} | d:{depth}}}[r, {2 * depth}*k + {depth} + d]
+  desc columns0 = tw(slot){{c:{slice_} | d:{depth}}}[d, c]
+  desc columns1 = tw(slot + 1){{c:{slice_} | d:{depth}}}[d, c]
+  desc sums = acc{{r:{m} | c:{slice_}}}[r, c]
+
   at "load x"
   # one word for each row: what lies behind K is 0
   loop r < {m} on tile {{
@@ -87,22 +102,28 @@ block main {{
   LD1 sync post(given)
   TTU sync wait(given)
 
-  at "multiply"
   slot = 0 on tile
   loop j < {slices} on tile {{
-    # the slice's first column; the last strip may stick out
-    col = min({strip}*gtile + {slice_}*j, {n})
+    at "multiply"
     TTU sync wait(drained)
     loop k < {pairs} {{
-      LD0 copy tw(slot){chunk}[d, c], W{chunk}[{2 * depth}*k + d, col + c] wait(free0) post(full0)
-      TTU mm acc{{r:{m} | c:{slice_}}}[r, c], tx{{r:{m} | d:{depth}}}[r, {2 * depth}*k + d], tw(slot){{c:{slice_} | d:{depth}}}[d, c] mode=first level=k wait(full0) post(free0)
-      LD1 copy tw(slot + 1){chunk}[d, c], W{chunk}[{2 * depth}*k + {depth} + d, col + c] wait(free1) post(full1)
-      TTU mm acc{{r:{m} | c:{slice_}}}[r, c], tx{{r:{m} | d:{depth}}}[r, {2 * depth}*k + {depth} + d], tw(slot + 1){{c:{slice_} | d:{depth}}}[d, c] mode=acc wait(full1) post(free1)
+      LD0 copy slot0, w0 wait(free0) post(full0)
+      TTU mm sums, x0, columns0 mode=first level=k wait(full0) post(free0)
+      LD1 copy slot1, w1 wait(free1) post(full1)
+      TTU mm sums, x1, columns1 mode=acc wait(full1) post(free1)
       slot = (slot + 2) mod {SLOTS}
     }}
     TTU sync post(product)
-    DRN accst ty{{r:{m} | c:{slice_}}}[r, c], acc{{r:{m} | c:{slice_}}}[r, c] chain=convert wait(product, stored) post(drained, result)
-    ST copy Y{{r:{m}, c:{slice_}}}[r, col + c] drop, ty{{r:{m}, c:{slice_}}}[r, c] wait(result) post(stored)
+
+    at "store"
+    DRN accst ty{{r:{m} | c:{slice_}}}[r, c], sums chain=convert \
+wait(product, stored) post(drained, result)
+    ST copy Y{{r:{m}, c:{slice_}}}[r, {col}] drop, ty{{r:{m}, c:{slice_}}}[r, c] \
+wait(result) post(stored)
   }}
 }}
 """
+
+
+if __name__ == "__main__":
+    main(source, SIZES)

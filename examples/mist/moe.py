@@ -26,9 +26,9 @@ from __future__ import annotations
 
 from string import Template
 
-from kit import Space, align, cdiv, machine, table
+from kit import Sizes, Space, align, cdiv, machine, main
 
-SIZES = {
+SIZES: Sizes = {
     "maia200": {"e": 8, "d": 4096, "f": 14336, "word": 65536, "slots": 8},
     "mini": {"e": 5, "d": 43, "f": 38, "word": 256, "slots": 3},
 }
@@ -46,11 +46,7 @@ output Y  : bf16[$d] @ $at_y
 
 block main {
   reg e    = s1
-  reg up   = s2
-  reg down = s3
-  reg slot = s4
-  $ups
-  $downs
+  reg slot = s2
   buffer tx    : bf16[$dpad]       @tsram $tx
   buffer twr   : bf16[$e, $dpad]   @tsram $twr
   buffer logit : fp32[$e]          @tsram $logit
@@ -94,8 +90,6 @@ block main {
 
   # every tile scores all experts and finds the two best, with softmax over the two
   at "route"
-  up = ups[gtile] on tile
-  down = downs[gtile] on tile
   CLD bcast tx@[all]{x:$dpad}[x], X{x:$dpad}[x]
   CLD bcast twr@[all]{n:$e, x:$dpad}[n, x], WR{n:$e, x:$dpad}[n, x] post(staged)
   TTU mm arout{ | n:$e}[0, n], tx{ | x:$dpad}[x], twr{n:$e | x:$dpad}[n, x] mode=over wait(staged) \
@@ -105,15 +99,15 @@ post(scored)
   TVP vmapr p{ | j:2}[j], sum{}[0], best{ | j:2}[j], best{ | j:2}[0] chain=expsum
   TVP vmap p{j:2}[j], p{j:2}[j], sum{j:2}[0] chain=over post(routed:2)
 
-  # hidden units up .. up + $ru - 1 of both experts
+  # $ru hidden units of both experts
   at "gate and up projections"
   slot = 0 on tile
   loop j < 2 on tile {
     e = sld who{}[j] wait(routed) in 0..$elast
     loop k < $nu {
-      LD0 copy u0(slot){n:$ru, x:$ku}[n, x], W1{n:$ru, x:$ku}[e, 0, up + n, $ku*k + x] \
+      LD0 copy u0(slot){n:$ru, x:$ku}[n, x], W1{n:$ru, x:$ku}[e, 0, $ru*gtile + n, $ku*k + x] \
 wait(free0) post(full0)
-      LD1 copy u1(slot){n:$ru, x:$ku}[n, x], W1{n:$ru, x:$ku}[e, 1, up + n, $ku*k + x] \
+      LD1 copy u1(slot){n:$ru, x:$ku}[n, x], W1{n:$ru, x:$ku}[e, 1, $ru*gtile + n, $ku*k + x] \
 wait(free1) post(full1)
       TTU mm aup{ | n:$ru}[j, 0, n], tx{ | x:$ku}[$ku*k + x], u0(slot){n:$ru | x:$ku}[n, x] \
 mode=first level=k wait(full0) post(free0)
@@ -122,27 +116,27 @@ mode=first level=k wait(full1) post(free1)
       slot = (slot + 1) mod $slots
     }
     TTU sync post(upped)
-    TVP vmap part{n:$ru}[j, n], aup{n:$ru}[j, 0, n], aup{n:$ru}[j, 1, n] chain=swiglu \
-wait(upped) post(hidden)
-    ST copy hall@[all]{n:$ru}[j, up + n] drop, part{n:$ru}[j, n] wait(hidden)
+    TVP vmap part{n:$ru}[j, n], aup{n:$ru}[j, 0, n], aup{n:$ru}[j, 1, n] chain=swiglu wait(upped) \
+post(hidden)
+    ST copy hall@[all]{n:$ru}[j, $ru*gtile + n] drop, part{n:$ru}[j, n] wait(hidden)
   }
   ST sync post(joined)
 
-  # outputs down .. down + $rd - 1; even slices of the hidden units by LD0, odd ones by LD1
+  # $rd outputs; even slices of the hidden units by LD0, odd ones by LD1
   at "down projection"
   CLD bcast th@[all]{j:2, x:$fpad}[j, x], hall{j:2, x:$fpad}[j, x] wait(joined) post(heard)
   TTU sync wait(heard)
   loop j < 2 on tile {
     e = sld who{}[j] in 0..$elast
     loop k < $nd {
-      LD0 copy d0(slot){n:$rd, x:$kd}[n, x], W2{n:$rd, x:$kd}[e, down + n, $kd2*k + x] \
+      LD0 copy d0(slot){n:$rd, x:$kd}[n, x], W2{n:$rd, x:$kd}[e, $rd*gtile + n, $kd2*k + x] \
 wait(free0) post(full0)
-      LD1 copy d1(slot){n:$rd, x:$kd}[n, x], W2{n:$rd, x:$kd}[e, down + n, $kd2*k + $kd + x] \
+      LD1 copy d1(slot){n:$rd, x:$kd}[n, x], W2{n:$rd, x:$kd}[e, $rd*gtile + n, $kd2*k + $kd + x] \
 wait(free1) post(full1)
       TTU mm adown{ | n:$rd}[j, n], th{ | x:$kd}[j, $kd2*k + x], d0(slot){n:$rd | x:$kd}[n, x] \
 mode=first level=k wait(full0) post(free0)
-      TTU mm adown{ | n:$rd}[j, n], th{ | x:$kd}[j, $kd2*k + $kd + x], d1(slot){n:$rd | x:$kd}[n, x] \
-mode=acc wait(full1) post(free1)
+      TTU mm adown{ | n:$rd}[j, n], th{ | x:$kd}[j, $kd2*k + $kd + x], \
+d1(slot){n:$rd | x:$kd}[n, x] mode=acc wait(full1) post(free1)
       slot = (slot + 1) mod $slots
     }
   }
@@ -151,7 +145,7 @@ mode=acc wait(full1) post(free1)
   at "weighted sum"
   TVP vmap y0{n:$rd}[n], adown{n:$rd}[0, n], p{n:$rd}[0] chain=mul wait(downed)
   TVP vmap y{n:$rd}[n], adown{n:$rd}[1, n], p{n:$rd}[1], y0{n:$rd}[n] chain=madd post(done)
-  ST copy Y{n:$rd}[down + n] drop, y{n:$rd}[n] wait(done)
+  ST copy Y{n:$rd}[$rd*gtile + n] drop, y{n:$rd}[n] wait(done)
 }
 """)
 
@@ -187,9 +181,11 @@ def source(target: str, **sizes: int) -> str:
     return TEXT.substitute(
         target=target, e=e, d=d, f=f, slots=slots, elast=e - 1, ru=ru, rd=rd, ku=ku, kd=kd,
         kd2=2 * kd, nu=nu, nd=nd, dpad=dpad, fpad=fpad, pitch=pitch, eb=eb, rub=rub, rdb=rdb,
-        ups=table("ups", [min(f, ru * i) for i in range(everyone)]),
-        downs=table("downs", [min(d, rd * i) for i in range(everyone)]),
         at_x=hbm.take(d * 2), at_r=hbm.take(e * d * 2), at_1=hbm.take(e * 2 * f * d * 2),
         at_2=hbm.take(e * d * f * 2), at_y=hbm.take(d * 2),
         a0=acc.take(eb * 4), a1=acc.take(4 * rub * 4), a2=acc.take(2 * rdb * 4), **addresses,
     )
+
+
+if __name__ == "__main__":
+    main(source, SIZES)

@@ -9,11 +9,11 @@ rows' totals, as cumsum.py does) and scatters the flat positions of hits to the 
 of its own (VSCATTER; what is no hit has index -1 and is dropped). List and count go to the CSRAM
 of all clusters; all tiles join.
 
-Collect. A tile writes its share of the answer, places p*gtile .. p*gtile + p - 1. From the scanned
-counts `ends` it finds the first and the last list that reach into its share (compare and sum), loads
-both numbers (`sld`) and loops over just these lists: each is copied to where it belongs in `out`,
-clipped at both ends. Shares are disjoint whatever the data, which a scatter into one tensor would
-not be.
+Collect. A tile writes its share of the answer, places p*gtile .. p*gtile + p - 1. From the
+scanned counts `ends` it finds the first and the last list that reach into its share (compare and
+sum), loads both numbers (`sld`) and loops over just these lists: each is copied to where it
+belongs in `out`, clipped at both ends. Shares are disjoint whatever the data, which a scatter
+into one tensor would not be.
 
 Finish. Flat positions become rows and columns by integer division; the store queue writes the
 share, tile 0 the count.
@@ -26,9 +26,9 @@ from __future__ import annotations
 
 from string import Template
 
-from kit import Space, cdiv, machine, table
+from kit import Sizes, Space, cdiv, machine, main
 
-SIZES = {
+SIZES: Sizes = {
     "maia200": {"r": 512, "c": 512},
     "mini": {"r": 13, "c": 17},
 }
@@ -44,13 +44,11 @@ output count : int64[1] @ $at_n
 
 block main {
   reg lists = s0
-  reg from  = s1
   reg low   = s2
   reg which = s3
   reg start = s4
   reg length = s5
   reg first = s6
-  $starts
   buffer tx    : fp32[$rows, $cols]  @tsram $tx
   buffer hit   : int32[$rows, $cols] @tsram $hit
   buffer run   : int32[$rows, $cols] @tsram $run
@@ -86,18 +84,19 @@ block main {
 
   # hits of this tile's segment, and how many stand before each
   at "compact"
-  from = starts[gtile] on tile
   LD0 fill list{x:$seg}[x] value=0
   LD0 fill out{x:$p}[x] value=0
-  LD0 copy tx{r:$rows, x:$cols}[r, x], fp32 @hbm $at_x {x:$seg}[from + x < $n by 4] post(loaded)
-  TVP viota flat{x:$seg}[x], int32 @iota 0 {x:$seg}[from + x < $end]
+  LD0 copy tx{r:$rows, x:$cols}[r, x], fp32 @hbm $at_x {x:$seg}[$seg*gtile + x < $n by 4] \
+post(loaded)
+  TVP viota flat{x:$seg}[x], int32 @iota 0 {x:$seg}[$seg*gtile + x < $end]
   TVP vmap hit{r:$rows, x:$cols}[r, x], tx{r:$rows, x:$cols}[r, x] chain=hits wait(loaded)
   TVP vscan run{r:$rows | x:$cols}[r, x], hit{r:$rows | x:$cols}[r, x] op=add
   TVP vscan above{ | r:$rows}[r], run{ | r:$rows}[r - 1, $last] op=add
   TVP vmap many{}[0], above{}[$bottom], run{}[$bottom, $last] chain=plus
   TVP vmap run{r:$rows, x:$cols}[r, x], run{r:$rows, x:$cols}[r, x], above{r:$rows, x:$cols}[r], \
 hit{r:$rows, x:$cols}[r, x] chain=place
-  TVP vscatter list{}[0], flat{x:$seg}[x], run{r:$rows, x:$cols}[r, x] oob=fill op=set post(compacted)
+  TVP vscatter list{}[0], flat{x:$seg}[x], run{r:$rows, x:$cols}[r, x] oob=fill op=set \
+post(compacted)
 
   at "exchange"
   ST copy lall@[all]{x:$seg}[gtile, x], list{x:$seg}[x] wait(compacted)
@@ -107,8 +106,10 @@ hit{r:$rows, x:$cols}[r, x] chain=place
   # ends[t]: hits before list t; lists low .. low + lists - 1 reach into this tile's share
   at "collect"
   TVP vscan ends{ | t:$all1}[t], tall{ | t:$all1}[t - 1] op=add wait(heard)
-  TVP vmap flag{t:$all}[0, t], ends{t:$all}[t + 1], int32 @iota 0 {t:$all}[$p*gtile < $end] chain=upto
-  TVP vmap flag{t:$all}[1, t], ends{t:$all}[t], int32 @iota 0 {t:$all}[$p*gtile + $p < $end] chain=below
+  TVP vmap flag{t:$all}[0, t], ends{t:$all}[t + 1], int32 @iota 0 {t:$all}[$p*gtile < $end] \
+chain=upto
+  TVP vmap flag{t:$all}[1, t], ends{t:$all}[t], int32 @iota 0 {t:$all}[$p*gtile + $p < $end] \
+chain=below
   TVP vred range{i:2}[i], flag{i:2 | t:$all}[i, t] op=sum post(ranged)
   low = sld range{}[0] wait(ranged) in 0..$all on tile
   which = sld range{}[1] in 0..$all on tile
@@ -157,7 +158,10 @@ def source(target: str, **sizes: int) -> str:
         target=target, r=r, c=c, n=n, rows=rows, cols=cols, seg=seg, p=p,
         last=cols - 1, bottom=rows - 1, all=everyone, all1=everyone + 1, lastlist=everyone - 1,
         end=everyone * (seg + p) + 1,
-        starts=table("starts", [min(n, seg * i) for i in range(everyone)]),
         at_x=hbm.take(n * 4), at_i=hbm.take(n * 16), at_n=hbm.take(8),
         lall=csram.take(everyone * seg * 4), call=csram.take(everyone * 4), **addresses,
     )
+
+
+if __name__ == "__main__":
+    main(source, SIZES)

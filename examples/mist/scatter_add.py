@@ -22,9 +22,9 @@ from __future__ import annotations
 
 from string import Template
 
-from kit import Space, cdiv, machine, table
+from kit import Sizes, Space, cdiv, machine, main
 
-SIZES = {
+SIZES: Sizes = {
     "maia200": {"v": 8192, "c": 1024, "n": 4096, "rows": 512},
     "mini": {"v": 83, "c": 75, "n": 51, "rows": 16},
 }
@@ -40,11 +40,9 @@ input  index : int32[$n] @ $at_i
 output Y     : fp32[$v, $c] @ $at_y
 
 block main {
-  reg slice = s3
-  reg slot  = s1
-  reg col   = s2
   reg count = s0
-  $columns
+  reg slice = s1
+  reg slot  = s2
   buffer ti : int32[$npad]       @tsram $ti
   buffer ty : fp32[$v, $w]       @tsram $ty slots 2 pitch $ty_pitch
   buffer tu : fp32[$rows, $w]    @tsram $tu slots 3 pitch $tu_pitch
@@ -62,13 +60,13 @@ block main {
   count = ($rest - gtile) div $all on tile
   slice = 0 on tile
   slot = 0 on tile
-  loop s < count on tile {
+  loop turn < count on tile {
     # the slice of X, by words of $vr rows
     at "load a slice"
-    col = columns[$all*s + gtile]
     LD0 sync wait(stored)
     loop r < $vwords on tile {
-      LD0 copy ty(slice){v:$vr, w:$w}[$vr*r + v, w] drop, X{v:$vr, w:$w}[$vr*r + v, col + w]
+      LD0 copy ty(slice){v:$vr, w:$w}[$vr*r + v, w] drop, \
+X{v:$vr, w:$w}[$vr*r + v, $wall*turn + $w*gtile + w]
     }
     LD0 sync post(loaded)
 
@@ -76,15 +74,17 @@ block main {
     at "scatter"
     ST sync wait(loaded)
     loop u < $uwords on tile {
-      LD1 copy tu(slot){r:$rows, w:$w}[r, w], U{r:$rows, w:$w}[$rows*u + r, col + w] wait(free) post(full)
-      ST scatter ty(slice){ | w:$w}[0, w], tu(slot){r:$rows | w:$w}[r, w], ti{r:$rows}[$rows*u + r] \
-oob=fill op=add wait(full) post(free)
+      LD1 copy tu(slot){r:$rows, w:$w}[r, w], \
+U{r:$rows, w:$w}[$rows*u + r, $wall*turn + $w*gtile + w] wait(free) post(full)
+      ST scatter ty(slice){ | w:$w}[0, w], tu(slot){r:$rows | w:$w}[r, w], \
+ti{r:$rows}[$rows*u + r] oob=fill op=add wait(full) post(free)
       slot = (slot + 1) mod 3
     }
 
     at "store a slice"
     loop r < $vwords on tile {
-      ST copy Y{v:$vr, w:$w}[$vr*r + v, col + w] drop, ty(slice){v:$vr, w:$w}[$vr*r + v, w]
+      ST copy Y{v:$vr, w:$w}[$vr*r + v, $wall*turn + $w*gtile + w] drop, \
+ty(slice){v:$vr, w:$w}[$vr*r + v, w]
     }
     ST sync post(stored)
     slice = (slice + 1) mod 2
@@ -115,7 +115,11 @@ def source(target: str, **sizes: int) -> str:
     return TEXT.substitute(
         target=target, v=v, c=c, n=n, rows=rows, w=w, rest=slices + everyone - 1, all=everyone,
         vr=vr, vwords=cdiv(v, vr), uwords=uwords, npad=uwords * rows,
-        columns=table("columns", [min(c, w * i) for i in range(slices)]),
+        wall=w * everyone,
         at_x=hbm.take(v * c * 4), at_u=hbm.take(n * c * 4), at_i=hbm.take(n * 4),
         at_y=hbm.take(v * c * 4), ty_pitch=ty_pitch, tu_pitch=tu_pitch, **addresses,
     )
+
+
+if __name__ == "__main__":
+    main(source, SIZES)

@@ -21,9 +21,9 @@ from __future__ import annotations
 
 from string import Template
 
-from kit import Space, align, cdiv, machine
+from kit import Sizes, Space, align, cdiv, machine, main
 
-SIZES = {
+SIZES: Sizes = {
     "maia200": {"n": 50000, "k": 500},
     "mini": {"n": 395, "k": 77},
 }
@@ -59,8 +59,10 @@ descending=1 payload=1 wait(loaded) post(sorted)
 $levels
   # the cluster's list, dealt to its tiles, goes to all clusters
   at "merge the lists of the clusters"
-  ST copy allkey@[all]{j:$deal}[cluster, $deal*tile + j] drop, key{j:$deal}[$deal*tile + j] wait(sorted)
-  ST copy allpos@[all]{j:$deal}[cluster, $deal*tile + j] drop, pos{j:$deal}[$deal*tile + j] post(joined)
+  ST copy allkey@[all]{j:$deal}[cluster, $deal*tile + j] drop, key{j:$deal}[$deal*tile + j] \
+wait(sorted)
+  ST copy allpos@[all]{j:$deal}[cluster, $deal*tile + j] drop, pos{j:$deal}[$deal*tile + j] \
+post(joined)
   LD0 copy key{c:$clusters, j:$len}[$len*c + j], allkey{c:$clusters, j:$len}[c, j] wait(joined)
   LD0 copy pos{c:$clusters, j:$len}[$len*c + j], allpos{c:$clusters, j:$len}[c, j] post(loaded)
   TVP vsort key{ | j:$final}[j], pos{ | j:$final}[j], key{ | j:$final}[j], pos{ | j:$final}[j] \
@@ -80,9 +82,10 @@ LEVEL = Template("""\
   ST copy key$level{j:$len}[tile, j], key{j:$len}[j] wait(sorted)
   ST copy pos$level{j:$len}[tile, j], pos{j:$len}[j] post(merged)
   group = (tile) div $wide on tile
-  LD0 copy key{i:$fan, j:$len}[$len*i + j], key$level{i:$fan, j:$len}[$wide*group + $step*i, j] fill -inf \
-wait(merged)
-  LD0 copy pos{i:$fan, j:$len}[$len*i + j], pos$level{i:$fan, j:$len}[$wide*group + $step*i, j] post(loaded)
+  LD0 copy key{i:$fan, j:$len}[$len*i + j], \
+key$level{i:$fan, j:$len}[$wide*group + $step*i, j] fill -inf wait(merged)
+  LD0 copy pos{i:$fan, j:$len}[$len*i + j], pos$level{i:$fan, j:$len}[$wide*group + $step*i, j] \
+post(loaded)
   TVP vsort key{ | j:$new}[j], pos{ | j:$new}[j], key{ | j:$new}[j], pos{ | j:$new}[j] \
 descending=1 payload=1 wait(loaded) post(sorted)
 """)
@@ -97,7 +100,8 @@ def source(target: str, **sizes: int) -> str:
     fan = next(f for f in range(2, 257) if f * f >= mc.tiles)
     per = cdiv(n, everyone)
     length, most, step, lists = min(k, per), per, 1, mc.tiles
-    levels, buffers = [], []
+    levels: list[str] = []
+    buffers: list[str] = []
     csram = Space()
     while lists > 1:
         new = fan * length
@@ -125,3 +129,7 @@ def source(target: str, **sizes: int) -> str:
         key=tsram.take(most * 4), pos=tsram.take(most * 4), long=tsram.take(share * 8),
         allkey=csram.take(mc.clusters * length * 4), allpos=csram.take(mc.clusters * length * 4),
     )
+
+
+if __name__ == "__main__":
+    main(source, SIZES)

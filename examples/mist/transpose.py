@@ -26,9 +26,9 @@ from __future__ import annotations
 
 from string import Template
 
-from kit import Space, align, cdiv, machine
+from kit import Sizes, Space, align, cdiv, machine, main
 
-SIZES = {
+SIZES: Sizes = {
     "maia200": {"a": 32, "b": 18, "c": 64, "d": 32, "e": 64, "pieces": 2},
     "mini": {"a": 3, "b": 3, "c": 9, "d": 5, "e": 11, "pieces": 2},
 }
@@ -116,3 +116,7 @@ def source(target: str, **sizes: int) -> str:
         plane=e * c, plane_bytes=e * c * 2, yd_bytes=b * e * c * 2, ya_bytes=d * b * e * c * 2,
         at_x=hbm.take(a * b * unit), at_y=hbm.take(a * b * unit),
     )
+
+
+if __name__ == "__main__":
+    main(source, SIZES)

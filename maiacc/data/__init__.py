@@ -1,0 +1,1 @@
+"""Files that commands need and the distribution carries."""
