@@ -16,6 +16,7 @@ from maiacc_isa.lint.queues import Queues
 from maiacc_isa.lint.run import Effort, Event, Intervals, Item, NeedSplit, Process, Run, Stop
 from maiacc_isa.lint.tokens import Clock
 from maiacc_isa.lint.tree import Leaf, Loop, Node
+from maiacc_isa.lint.turns import Turns
 from maiacc_isa.lint.values import Sym, Val
 from maiacc_isa.lint.walker import Frame, Trap, Walker
 from maiacc_isa.load import load
@@ -49,7 +50,7 @@ class Engine:
         self._loops = Loops(run)
         self._queues = Queues(run, self._loops)
         self._loads: dict[tuple[object, ...], Val] = {}
-        self._blocked: dict[int, tuple[int, str]] = {}
+        self._turns = Turns()
         self._depth = program.machine.int("queue.depth")
         self._loaded_clocks: dict[int, Clock] = {}
 
@@ -57,40 +58,30 @@ class Engine:
         """Executes the block. Raises ``Stop`` when it cannot be carried to its end, and
         ``NeedSplit`` when a trip count depends on a value that is fixed for the block."""
         run = self.run
-        while True:
-            walker = self._next()
-            if walker is None:
-                break
-            self._step(walker)
-            if run.events > EVENT_LIMIT:
-                run.give_up(f"more than {EVENT_LIMIT} events after skipping steady loops")
+        limit = run.effort.limit or EVENT_LIMIT
+        for walker in run.walkers:
+            self._turns.add(walker)
+        while (turn := self._turns.next(run.events)) is not None:
+            if self._step(turn):
+                self._turns.add(turn)
+            else:
+                self._turns.park(turn, run.events)
+            if run.events > limit:
+                run.give_up(f"more than {limit:,} events after skipping steady loops")
         self._finish()
 
-    def _next(self) -> Walker | None:
-        """The runnable control processor that is least far in the program."""
-        best, best_key = None, None
-        for number, walker in enumerate(self.run.walkers):
-            if walker.finished or self._blocked.get(number, (-1, ""))[0] == self.run.events:
-                continue
-            key = walker.key()
-            if best_key is None or key < best_key:
-                best, best_key = walker, key
-        return best
-
-    def _wait(self, walker: Walker, reason: str) -> None:
-        """The control processor cannot go on until something has happened."""
-        self._blocked[self.run.walkers.index(walker)] = (self.run.events, reason)
-
-    def _step(self, walker: Walker) -> None:
+    def _step(self, walker: Walker) -> bool:
+        """One node of a control processor; whether it could go on."""
         node = walker.node()
         if node is None:
             self._end_of_body(walker)
         elif isinstance(node, Loop):
             self._enter(walker, node)
         elif node.word.row.control:
-            self._control(walker, node)
+            return self._control(walker, node)
         else:
-            self._issue(walker, node)
+            return self._issue(walker, node)
+        return True
 
     def _trap(self, walker: Walker, index: int, problem: Trap) -> Stop:
         """Reports what a control word runs into."""
@@ -144,14 +135,13 @@ class Engine:
             self._leave(other)
 
     # ---- control words ------------------------------------------------------------------
-    def _control(self, walker: Walker, leaf: Leaf) -> None:
+    def _control(self, walker: Walker, leaf: Leaf) -> bool:
         word = leaf.word
         if walker.team.role not in word.roles or word.name in ("NOP", "MARK", "END"):
             walker.path[-1] += 1
-            return
+            return True
         if word.name == "SLD":
-            self._sld(walker, leaf)
-            return
+            return self._sld(walker, leaf)
         if word.name == "PAR":
             walker.parameter(word)
         else:
@@ -161,15 +151,15 @@ class Engine:
                 raise self._trap(walker, leaf.index, problem) from None
             self.run.trace.append(Item(("set", walker.team, leaf.index), assigned))
         walker.path[-1] += 1
+        return True
 
-    def _sld(self, walker: Walker, leaf: Leaf) -> None:
+    def _sld(self, walker: Walker, leaf: Leaf) -> bool:
         """The control processors of the team load a scalar, all when all can."""
         run, word = self.run, leaf.word
         queue = CONTROL_QUEUES[walker.team.role]
         members = walker.team.members
         if not all(run.counters.ready(word.waits, member) for member in members):
-            self._wait(walker, f"SLD of {queue}")
-            return
+            return False
         event = self._event(walker, leaf)
         for member in members:
             process = run.processes[member.number, queue]
@@ -178,6 +168,7 @@ class Engine:
             self._loaded_clocks[member.number] = process.clock.copy()
         walker.registers[word["dest"]] = self._loaded(walker, word, event)
         walker.path[-1] += 1
+        return True
 
     def _loaded(self, walker: Walker, word: Word, event: Event) -> Val:
         """The unknown that a load gives: the same for the same place and the same writes."""
@@ -201,7 +192,7 @@ class Engine:
         instance = walker.team.members[0]
         owner = run.memory.owners(touch, instance, None, [])[0]
         writes = sum(
-            len(lane.records)
+            lane.count
             for (_, _, mode, _, _), lane in run.memory.lanes(owner).items()
             if mode == "w"
         )
@@ -242,15 +233,15 @@ class Engine:
             )
         )
 
-    def _issue(self, walker: Walker, leaf: Leaf) -> None:
+    def _issue(self, walker: Walker, leaf: Leaf) -> bool:
+        """Pushes a word into its queue, for all instances of the team, when all have room."""
         queue = str(leaf.word.queue)
         if walker.team.role != load().queues[queue].role:
             walker.path[-1] += 1
-            return
+            return True
         processes = [self.run.processes[m.number, queue] for m in walker.team.members]
         if any(len(process.pending) >= self._depth for process in processes):
-            self._wait(walker, queue)
-            return
+            return False
         event = self._event(walker, leaf)
         walker.path[-1] += 1
         for process in processes:
@@ -258,6 +249,7 @@ class Engine:
             self._queues.push(process, event, known)
         for process in processes:
             self._queues.pump([process])
+        return True
 
     # ---- the end ------------------------------------------------------------------------
     def _finish(self) -> None:

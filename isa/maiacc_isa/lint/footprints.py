@@ -24,12 +24,12 @@ class NeedInstances(Exception):  # noqa: N818
     """What a word touches depends on ids in a way that one instance cannot stand for."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class Touch:
     """An access: operand, mode (r or w), memory, region. ``home_value`` is the number of a memory
     named by number. A ``plain`` write replaces what was there, once. ``whole`` touches an axis
     of which only data say what is really touched. ``spans`` are the windows the region is cut
-    out of."""
+    out of. What is ``given`` is never written, so that reads of it need no order."""
 
     operand: str
     mode: str
@@ -41,6 +41,7 @@ class Touch:
     number: int
     whole: bool
     spans: tuple[Span, ...]
+    given: bool
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Footprints:
         self._ids = {cast.tile_sym, cast.cluster_sym} if cast.alike else set()
         self._shapes = [Shape(d) for d in block.descriptors]
         self._uses: dict[int, list[_Use]] = {}
+        self._actives: dict[tuple[int, bool], list[_Use]] = {}
         self._constants = [
             (t.base, t.base + t.bytes(machine.chips))
             for t in program.tensors
@@ -91,6 +93,17 @@ class Footprints:
         if index not in self._uses:
             self._uses[index] = self._prepare(self._block.words[index])
         return self._uses[index]
+
+    def _active(self, index: int, first: bool) -> list[_Use]:
+        """The operands that a word really touches in its first iteration, or in a later one."""
+        if (index, first) not in self._actives:
+            scope = _Scope(self._block.words[index], self._block, first)
+            self._actives[index, first] = [
+                use
+                for use in self.uses(index)
+                if use.when is None or ex.evaluate(use.when, scope)
+            ]
+        return self._actives[index, first]
 
     def _prepare(self, word: Word) -> list[_Use]:
         uses: list[_Use] = []
@@ -135,13 +148,9 @@ class Footprints:
         self, index: int, sources: Sources, first: bool
     ) -> tuple[list[Touch], list[Problem]]:
         """What a word touches with these scalars; ``first`` is `fresh` of the rows."""
-        word = self._block.words[index]
         touches: list[Touch] = []
         problems: list[Problem] = []
-        scope = _Scope(word, self._block, first)
-        for use in self.uses(index):
-            if use.when is not None and not ex.evaluate(use.when, scope):
-                continue
+        for use in self._active(index, first):
             touches += self._touch(use, sources, problems)
         return touches, problems
 
@@ -182,6 +191,7 @@ class Footprints:
                 number=use.number,
                 whole=use.whole,
                 spans=found.spans,
+                given=use.given and use.mode == "r",
             )
             for region in found.regions
         ]
@@ -229,16 +239,13 @@ class Footprints:
         low, high = region.base.low // 8, -(-(region.base.high + region.span) // 8)
         space = self._shapes[number].descriptor.space
         capacity = self._machine.space_bytes(space)
-        found = (
-            f"bytes 0x{low & (1 << 64) - 1:x} to 0x{high:x}"
-            if low >= 0
-            else f"bytes {low} to {high}"
-        )
-        if low < 0 or high > capacity:
-            return f"memory ({found})", f"0 to 0x{capacity:x} in {space}"
         allowed = self._limits[number]
-        if any(b.base <= low and high <= b.end for b in allowed):
+        inside = low >= 0 and high <= capacity
+        if inside and any(b.base <= low and high <= b.end for b in allowed):
             return None
+        found = f"bytes 0x{low:x} to 0x{high:x}" if low >= 0 else f"bytes {low} to {high}"
+        if not inside:
+            return f"memory ({found})", f"0 to 0x{capacity:x} in {space}"
         if allowed:
             b = allowed[0]
             return f"buffer ({found})", f"{b.name} at 0x{b.base:x} to 0x{b.end:x}"

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from maiacc_isa.lint.findings import Finding
+from maiacc_isa.lint.heads import Head, take_head
 from maiacc_isa.lint.instances import Team
 from maiacc_isa.lint.memory import Owner
 from maiacc_isa.lint.run import Process, Run
-from maiacc_isa.lint.steady import PERIOD_LIMIT, Head, Steady, take_head
+from maiacc_isa.lint.steady import LAG_LIMIT, PERIOD_LIMIT, Steady
 from maiacc_isa.lint.tokens import Clock
 from maiacc_isa.lint.tree import Leaf, Loop, walk
 from maiacc_isa.lint.values import Sym, Val
@@ -27,10 +28,7 @@ from maiacc_isa.lint.written import Written
 SHORT = 6
 
 #: Heads remembered of one execution of a loop: a steady state is looked for in the last ones.
-HEADS_KEPT = 3 * PERIOD_LIMIT + 2
-
-#: With more tokens than this under way, a loop is not searched for a steady state.
-TOKENS_COMPARED = 4096
+HEADS_KEPT = max(3 * PERIOD_LIMIT, LAG_LIMIT) + 2
 
 #: Different loops with unknown trip counts that one proof tells apart.
 CONTEXT_LIMIT = 64
@@ -50,6 +48,8 @@ class Activation:
     heads: dict[int, Head] = field(default_factory=dict)
     start: Head | None = None
     written: dict[Owner, Written] = field(default_factory=dict)
+    clocks: list[Clock] = field(default_factory=list)
+    tokens: list[tuple[Clock | None, ...]] = field(default_factory=list)
 
 
 class Loops:
@@ -188,8 +188,6 @@ class Loops:
 
     def _known_head(self, activation: Activation, count: int) -> None:
         trips = [activation.frames[id(m)].trip or 0 for m in activation.members]
-        if sum(self._run.counters.levels()) > TOKENS_COMPARED:
-            return
         self._remember(activation, count)
         if count + 1 >= min(trips):
             return
@@ -214,6 +212,8 @@ class Loops:
         if count == activation.low:
             activation.start = head
             activation.written = self._run.memory.written_copy()
+            activation.clocks = [process.clock.copy() for process in self._run.by_number]
+            activation.tokens = self._run.counters.clocks()
         if activation.start is not None and not self._balanced(activation, head):
             self._run.stop()
         done = count >= activation.most
@@ -229,7 +229,7 @@ class Loops:
     def _balanced(self, activation: Activation, head: Head) -> bool:
         start = activation.start
         assert start is not None
-        if start.levels == head.levels and start.pending == head.pending:
+        if start.levels == head.levels and start.waiting == head.waiting:
             return True
         run = self._run
         names = []
@@ -264,9 +264,9 @@ class Loops:
         for context, offset in self._offsets.items():
             if self._within(context, activation.context):
                 inside[offset : offset + len(run.by_number)] = True
-        for process, before in zip(run.by_number, start.clocks, strict=True):
+        for process, before in zip(run.by_number, activation.clocks, strict=True):
             _weaken(process.clock, before, inside)
-        for counter, old in zip(run.counters.queues.values(), start.tokens, strict=True):
+        for counter, old in zip(run.counters.queues.values(), activation.tokens, strict=True):
             for position, before_token in enumerate(old[: len(counter)]):
                 token = counter[position]
                 if token is None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from maiacc_isa.lint.footprints import Touch
 from maiacc_isa.lint.instances import Cast, Instance
 from maiacc_isa.lint.regions import Region, Steps, meet, normal
+from maiacc_isa.lint.tokens import Clock
 from maiacc_isa.lint.values import Sym, Val, ring_difference
 from maiacc_isa.lint.written import Written
 
@@ -23,7 +24,11 @@ Iteration = tuple[tuple[str, int], ...]
 BLUR_LIMIT = 256
 
 
-@dataclass
+#: Different regions in which an earlier record of the same one is looked for.
+SLOTS_LIMIT = 16
+
+
+@dataclass(slots=True, eq=False)
 class Record:
     """A touch that has happened. Unordered with an event whose clock's ``component`` is below
     ``tick``."""
@@ -40,20 +45,30 @@ class Record:
 
 
 class Lane:
-    """The records of one word's operand by one process, in order, and their hull in bits."""
+    """The records of one word's operand by one process, in order, and their hull in bits.
+
+    Of records with one region the last stands for all: who does not know an earlier one does not
+    know the last one either.
+    """
 
     def __init__(self) -> None:
         self.records: list[Record] = []
+        self.count = 0
         self.low = 1 << 62
         self.high = -(1 << 62)
 
     def add(self, record: Record) -> None:
         """Enters a record behind those of its tick and before."""
-        if self.records and self.records[-1].tick > record.tick:
-            insort(self.records, record, key=lambda r: r.tick)
-        else:
-            self.records.append(record)
+        self.count += 1
         self.widen(record.region)
+        records = self.records
+        for back in range(len(records) - 1, max(-1, len(records) - 1 - SLOTS_LIMIT), -1):
+            if records[back].region.same(record.region):
+                if records[back].tick > record.tick:
+                    return
+                del records[back]
+                break
+        insort(records, record, key=lambda r: r.tick)
 
     def widen(self, region: Region) -> None:
         """Makes the hull contain a region."""
@@ -110,7 +125,7 @@ class Memory:
 
     # ---- races --------------------------------------------------------------------------
     def rivals(
-        self, owner: Owner, touch: Touch, instance: Instance, process: int, known: list[int]
+        self, owner: Owner, touch: Touch, instance: Instance, process: int, known: Clock
     ) -> Iterator[Record]:
         """Earlier records that meet a touch and that nothing orders before it."""
         low = touch.region.base.low
@@ -132,11 +147,11 @@ class Memory:
         key = (record.word, record.operand, record.mode, record.process, record.component)
         self._lanes.setdefault(owner, {}).setdefault(key, Lane()).add(record)
 
-    def move(self, owner: Owner, record: Record, offset: int) -> None:
-        """Moves a record by bits."""
-        record.region = record.region.moved(offset)
-        key = (record.word, record.operand, record.mode, record.process, record.component)
-        self._lanes[owner][key].widen(record.region)
+    def withdraw(self, owners: set[Owner], chosen: Callable[[Record], bool]) -> None:
+        """Takes records out of some memories."""
+        for owner in owners:
+            for lane in self._lanes.get(owner, {}).values():
+                lane.records = [record for record in lane.records if not chosen(record)]
 
     def blur(self, since: int) -> None:
         """Lets every record after a tick stand for all of its lane since then: which of them was
@@ -172,6 +187,9 @@ class Memory:
         ``extra`` are further (step, count) by which their distance may grow.
         """
         other = record.region
+        if other.other is None is region.other and (x := region.base).known and other.base.known:
+            distance = x.const - other.base.const
+            return meet(region.steps, region.run, other.steps, other.run, distance, extra)
         for mine in (region, region.other):
             for theirs in (other, other.other):
                 if mine is None or theirs is None:

@@ -43,6 +43,15 @@ class Region:
         """Bits touched."""
         return self.run * prod(count for _, count in self.steps)
 
+    def same(self, other: Region) -> bool:
+        """Whether the two are the same box in the same place."""
+        if (self.steps, self.run, self.guard) != (other.steps, other.run, other.guard):
+            return False
+        mine, theirs = self.other, other.other
+        if mine is None or theirs is None:
+            return mine is theirs and self.base.same(other.base)
+        return self.base.same(other.base) and mine.same(theirs)
+
     def moved(self, offset: int) -> Region:
         """The box shifted by bits."""
         other = self.other.moved(offset) if self.other else None

@@ -27,11 +27,15 @@ Intervals = dict[tuple[object, ...], tuple[int, int]]
 class Effort:
     """How a proof goes about it. ``thorough`` follows every instance and every iteration, which
     must not change the verdict, ``every`` every instance; ``split`` proves trip counts that
-    scalars decide value by value."""
+    scalars decide value by value; ``patient`` skips iterations only when what the queues know
+    has settled, which takes longer and may find an order that was missed. The proof is given up
+    after ``limit`` events, by default EVENT_LIMIT."""
 
     thorough: bool = False
     every: bool = False
     split: bool = True
+    patient: bool = False
+    limit: int = 0
 
 
 class Stop(Exception):  # noqa: N818
@@ -78,8 +82,13 @@ class Done:
     record: Record
     owner: Owner
     touch: Touch
-    known: list[int]
+    known: Clock
     weight: int
+
+    @property
+    def counts(self) -> bool:
+        """Whether it counts for the check that outputs are written once."""
+        return self.touch.plain and self.owner[0] == "hbm" and not self.record.region.guard
 
 
 @dataclass
@@ -172,7 +181,7 @@ class Run:
 
     def count(self, done: Done, times: int) -> None:
         """Counts the bits that plain writes give to HBM, for the check of outputs."""
-        if done.touch.plain and done.owner[0] == "hbm" and not done.touch.region.guard:
+        if done.counts:
             base = done.record.region.base.low // 8
             name = self.footprints.name_of("hbm", base, base + 1)
             bits = done.touch.region.size * times * done.weight

@@ -25,7 +25,8 @@ Guard = tuple[object, ...]
 @dataclass(frozen=True)
 class Axis:
     """An axis of a descriptor, prepared: its origin, and its window dims as (step, size, register
-    of the size)."""
+    of the size). ``reach`` is the window's first and last coordinate from its origin, None if
+    registers size it."""
 
     extent: int
     extent_reg: int | None
@@ -33,9 +34,10 @@ class Axis:
     start: int
     terms: tuple[tuple[int, int], ...]
     dims: tuple[tuple[int, int, int | None], ...]
+    reach: tuple[int, int] | None
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class Span:
     """The coordinates of a window on one axis: from ``origin + low`` to ``origin + high``, of which
     those in 0 .. extent-1 exist."""
@@ -88,6 +90,18 @@ class Shape:
         self.byte_terms = tuple((t.source, t.coef) for t in d.terms if t.target == "bytes")
         self.home_terms = tuple((t.source, t.coef) for t in d.terms if t.target == "home")
         self.axes = tuple(self._axis(number) for number in range(len(d.axes)))
+        self._static = self._fixed_box()
+
+    def _fixed_box(self) -> Region | None:
+        """The box at origin 0 of a window that is always the same; None if registers size it."""
+        dims = [dim for axis in self.axes for dim in axis.dims]
+        if any(size <= 0 or reg is not None for _, size, reg in dims):
+            return None
+        pieces = tuple(
+            Piece(Val(0), 0, tuple((step, size) for step, size, _ in axis.dims))
+            for axis in self.axes
+        )
+        return self._box(Val(0), pieces)
 
     def _axis(self, number: int) -> Axis:
         d = self.descriptor
@@ -99,8 +113,10 @@ class Shape:
         ]
         terms = [(t.source, t.coef) for t in d.terms if t.target == f"axis{number}"]
         stride = axis.stride * self._unit
+        fixed = all(reg is None for _, _, reg in dims)
+        reach = _reach([(step, size) for step, size, _ in dims]) if fixed else None
         return Axis(
-            axis.extent, d.extent_reg(number), stride, axis.start, tuple(terms), tuple(dims)
+            axis.extent, d.extent_reg(number), stride, axis.start, tuple(terms), tuple(dims), reach
         )
 
     def footprint(
@@ -112,6 +128,10 @@ class Shape:
         ``extents`` the box, ``sizes`` those of the window dims by axis. ``whole`` takes all of
         axis 0.
         """
+        if self._static is not None and not whole:
+            quick = tuple(map(_span, self.axes, origins, extents, sizes))
+            if all(span.inside for span in quick):
+                return Footprint((self._moved(base, origins),), quick)
         pieces: list[list[Piece]] = []
         spans: list[Span] = []
         outside = None
@@ -134,6 +154,14 @@ class Shape:
             return Footprint((), tuple(spans))
         regions = tuple(self._join(base, parts) for parts in product(*pieces))
         return Footprint(regions, tuple(spans), outside)
+
+    def _moved(self, base: Val, origins: list[Val]) -> Region:
+        """The box that is always the same, at its place."""
+        assert self._static is not None
+        address = self._static.base + base.scaled(8)
+        for axis, origin in zip(self.axes, origins, strict=True):
+            address = address + origin.scaled(axis.stride)
+        return Region(address, self._static.steps, self._static.run)
 
     def _join(self, base: Val, pieces: tuple[Piece, ...]) -> Region:
         region = self._box(base, pieces)
@@ -163,10 +191,18 @@ def _everything(extent: Val) -> list[Piece]:
 
 
 def _span(axis: Axis, origin: Val, extent: Val, sizes: list[Val]) -> Span:
-    dims = [(step, size.high) for (step, _, _), size in zip(axis.dims, sizes, strict=True)]
+    reach = axis.reach
+    if reach is None:
+        dims = [(step, size.high) for (step, _, _), size in zip(axis.dims, sizes, strict=True)]
+        reach = _reach(dims)
+    return Span(origin, *reach, extent)
+
+
+def _reach(dims: list[tuple[int, int]]) -> tuple[int, int]:
+    """The first and last of the coordinates of a window that starts at 0."""
     low = sum(min(0, step * (count - 1)) for step, count in dims)
     high = sum(max(0, step * (count - 1)) for step, count in dims)
-    return Span(origin, low, high, extent)
+    return low, high
 
 
 def _pieces(axis: Axis, span: Span, sizes: list[Val]) -> list[Piece]:

@@ -1,22 +1,31 @@
 """Steady loops: when an iteration repeats, the remaining ones follow from it.
 
 A head of a loop is compared with the heads one and two periods before. If tokens, waiting words
-and the order of events are the same, if every clock entry has either moved with the period or
-not moved at all, and if every scalar has moved by a constant that its function carries over, then
-all later iterations are copies shifted by constants. Pairs of touches that nothing orders are
-checked for all of the copies at once, so are bounds and reads of what was never written; where
-a copy might be wrong, nothing is skipped and the run goes on step by step.
+and the order of events are the same, and every scalar has moved by a constant that its function
+carries over, then all later iterations are copies shifted by constants.
+
+What is known moves too. Say a queue knows, at a head, an event that lies in one of the periods
+that have been seen to be alike. It learned of it by a chain of words and tokens that lies in
+these periods; a period later the same chain, one period on, tells it of the next copy. So an entry
+of a clock that points into the alike periods moves with them; one that points before them may be
+taken to stand still, since knowledge only grows. Pairs of touches that nothing orders are
+then checked for all of the copies at once (``maiacc_isa.lint.pairs``), so are bounds and reads
+of what was never written. Where a copy might be wrong, nothing is skipped and the run goes on step
+by step.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from itertools import pairwise
 
-from maiacc_isa.lint.memory import Record
-from maiacc_isa.lint.regions import Region, Steps
-from maiacc_isa.lint.run import Done, Item, Run
+from maiacc_isa.lint.advance import Alike, Motion, advance
+from maiacc_isa.lint.footprints import Touch
+from maiacc_isa.lint.heads import Head, NotSteady, difference
+from maiacc_isa.lint.memory import Owner
+from maiacc_isa.lint.pairs import unordered
+from maiacc_isa.lint.regions import Region
+from maiacc_isa.lint.run import Done, Event, Item, Run
 from maiacc_isa.lint.shapes import Span
-from maiacc_isa.lint.tokens import Clock
 from maiacc_isa.lint.values import Val
 from maiacc_isa.lint.walker import Walker
 from maiacc_isa.lint.written import TooFine, exact_key
@@ -24,39 +33,13 @@ from maiacc_isa.lint.written import TooFine, exact_key
 #: Longest period looked for, in iterations.
 PERIOD_LIMIT = 64
 
-
-@dataclass
-class Head:
-    """The state when all control processors stand at the head of a loop."""
-
-    at: int
-    tick: int
-    levels: tuple[int, ...]
-    pending: tuple[tuple[int, ...], ...]
-    clocks: list[Clock]
-    tokens: list[tuple[Clock | None, ...]]
-    registers: dict[int, list[Val | None]]
-    places: tuple[object, ...]
+#: Periods that are compared at most. A queue that is told of what happened longer ago is taken
+#: not to be told at all.
+LAG_LIMIT = 32
 
 
-def take_head(run: Run, members: list[Walker]) -> Head:
-    """The present state, for a loop that ``members`` are in."""
-    inside = {id(member) for member in members}
-    places = tuple(walker.key() if id(walker) not in inside else () for walker in run.walkers)
-    return Head(
-        at=len(run.trace),
-        tick=run.tick,
-        levels=run.counters.levels(),
-        pending=tuple(tuple(e.index for e, _ in p.pending) for p in run.by_number),
-        clocks=[process.clock.copy() for process in run.by_number],
-        tokens=run.counters.clocks(),
-        registers={id(member): list(member.registers) for member in members},
-        places=places,
-    )
-
-
-class NotSteady(Exception):  # noqa: N818
-    """The loop is not, or not yet, steady."""
+#: Periods after which a patient proof takes for settled what has not changed.
+SETTLED = 4
 
 
 class Steady:
@@ -78,63 +61,62 @@ class Steady:
         if left < 1:
             return 0
         for period in range(1, min(count // 2, PERIOD_LIMIT, left) + 1):
-            marks = [heads.get(count - period * i) for i in range(3)]
-            if any(mark is None for mark in marks):
+            marks = [heads.get(count - period * i) for i in range(LAG_LIMIT + 1)]
+            known = marks[: marks.index(None)] if None in marks else marks
+            if len(known) < 3:
                 continue
             times = left // period
-            attempt = _Attempt(self._run, members, heads, count, period, times, all_or_none)
+            if all_or_none and left % period:
+                continue
+            attempt = _Attempt(self._run, members, [h for h in known if h], times, all_or_none)
             try:
                 attempt.check()
             except (NotSteady, TooFine):
                 continue
-            attempt.apply()
+            advance(self._run, members, attempt.alike, period, attempt.times)
             return attempt.times * period
         return 0
 
 
 class _Attempt:
-    """One period tried: the slices of the trace, and what moves by how much."""
+    """One period tried: the slices of the trace, and what moves by how much. ``heads`` are those
+    one period apart, the present one first."""
 
     def __init__(
-        self,
-        run: Run,
-        members: list[Walker],
-        heads: dict[int, Head],
-        count: int,
-        period: int,
-        times: int,
-        all_or_none: bool,
+        self, run: Run, members: list[Walker], heads: list[Head], times: int, all_or_none: bool
     ) -> None:
         self._run = run
         self._members = members
         self._heads = heads
-        self._count = count
-        self._period = period
-        self.times = times
         self._all_or_none = all_or_none
-        self._now, self._before, self._first = (heads[count - period * i] for i in range(3))
-        self._shift: dict[int, int] = {}
-        self._moves: list[tuple[Done, int]] = []
-        self._since = 0
+        self.times = times
+        self.alike = Alike(heads[0], heads[1])
 
     # ---- checking -----------------------------------------------------------------------
     def check(self) -> None:
         """Raises ``NotSteady`` unless all remaining iterations are copies."""
-        now, before, first = self._now, self._before, self._first
+        now, before, first = self._heads[:3]
         length = now.at - before.at
         if length != before.at - first.at or now.tick - before.tick != before.tick - first.tick:
             raise NotSteady
-        for one, two in ((now, before), (before, first)):
-            if (one.levels, one.pending, one.places) != (two.levels, two.pending, two.places):
-                raise NotSteady
+        if not now.like(before) or not before.like(first):
+            raise NotSteady
         self._registers()
-        trace = self._run.trace
-        for new, old in zip(trace[before.at : now.at], trace[first.at : before.at], strict=True):
-            self._item(new, old)
-        self._clocks()
-        self._pairs()
+        new, old = self._slice(0), self._slice(1)
+        for item, earlier in zip(new, old, strict=True):
+            self._item(item, earlier)
+        self._pending()
+        self._earlier()
+        if self._run.effort.patient:
+            self._settled()
+        if unordered(self._run.memory, self.alike, self.times):
+            raise NotSteady
         self._reads()
         self._bounds()
+
+    def _slice(self, back: int) -> list[Item]:
+        """The trace of a period, counted from the last one."""
+        return self._run.trace[self._heads[back + 1].at : self._heads[back].at]
 
     def _limit(self, times: int) -> None:
         """Only so many copies are surely alike; the rest is followed step by step."""
@@ -144,38 +126,28 @@ class _Attempt:
 
     def _registers(self) -> None:
         for member in self._members:
-            states = [head.registers[id(member)] for head in (self._now, self._before, self._first)]
+            states = [head.registers[id(member)] for head in self._heads[:3]]
             for now, before, first in zip(*states, strict=True):
-                if _difference(now, before) != _difference(before, first):
+                if difference(now, before) != difference(before, first):
                     raise NotSteady
 
     def _item(self, new: Item, old: Item) -> None:
+        """Compares what happened with what happened a period before."""
         if new.what != old.what or len(new.done) != len(old.done):
             raise NotSteady
         if new.assigned is not None and old.assigned is not None:
             self._assignment(new, old)
         for fresh, stale in zip(new.done, old.done, strict=True):
-            a, b = fresh.record, stale.record
-            same = (a.operand, a.mode, a.process, fresh.owner) == (
-                b.operand,
-                b.mode,
-                b.process,
-                stale.owner,
-            )
-            if not same or fresh.weight != stale.weight:
+            if not _same_place(fresh, stale):
                 raise NotSteady
-            for span, old_span in zip(fresh.touch.spans, stale.touch.spans, strict=True):
-                self._span(span, old_span)
-            step = _region_step(a.region, b.region)
-            self._shift[id(a)] = step
-            self._shift[id(b)] = step
-            self._moves.append((fresh, step))
+            step = region_step(fresh.record.region, stale.record.region)
+            self.alike.enter(fresh, Motion(step, self._origins(fresh.touch, stale.touch)))
 
     def _assignment(self, new: Item, old: Item) -> None:
         """Whether a function carries a constant change of its input over as a constant."""
         assert new.assigned is not None
         assert old.assigned is not None
-        step = _difference(new.assigned.value, old.assigned.value)
+        step = difference(new.assigned.value, old.assigned.value)
         if step is None:
             raise NotSteady
         word = self._run.block.words[new.assigned.word]
@@ -203,192 +175,147 @@ class _Attempt:
             self._limit(nearest // abs(step))
         return True
 
-    def _span(self, new: Span, old: Span) -> None:
+    def _origins(self, new: Touch, old: Touch) -> tuple[int, ...]:
+        """By how much the windows of a touch move."""
+        return tuple(map(self._span, new.spans, old.spans))
+
+    def _span(self, new: Span, old: Span) -> int:
         """A window that moves stays inside its box, or is not moved over its edge."""
         if (new.low, new.high) != (old.low, old.high) or not new.extent.same(old.extent):
             raise NotSteady
-        step = _difference(new.origin, old.origin)
+        step = difference(new.origin, old.origin)
         if step is None or (step and not new.inside):
             raise NotSteady
         if step > 0:
             self._limit((new.extent.low - 1 - new.origin.high - new.high) // step)
         elif step < 0:
             self._limit((new.origin.low + new.low) // -step)
+        return step
 
-    def _clocks(self) -> None:
-        """Entries move with the period or not at all; nothing that moves lags too far."""
-        step = self._now.tick - self._before.tick
-        moved_from = []
-        for now, before, first in zip(
-            self._now.clocks, self._before.clocks, self._first.clocks, strict=True
-        ):
-            moved_from.append(self._entries(now, before, first, step))
-        for now_t, before_t, first_t in zip(
-            self._now.tokens, self._before.tokens, self._first.tokens, strict=True
-        ):
-            for a, b, c in zip(now_t, before_t, first_t, strict=True):
-                if (a is None) != (b is None) or (b is None) != (c is None):
-                    raise NotSteady
-                if a is not None and b is not None and c is not None:
-                    moved_from.append(self._entries(a, b, c, step))
-        oldest = min(moved_from, default=self._now.tick)
-        for back in range(2, self._count // self._period + 1):
-            head = self._heads.get(self._count - back * self._period)
-            if head is None:
-                break
-            if head.tick < oldest:
-                # Later than everything an entry that stands still may know, and known to
-                # everything whose entry moves.
-                self._since = head.tick + 1
-                self._extend(back, head, step)
+    def _pending(self) -> None:
+        """Words that wait in queues are those of a period before, shifted."""
+        for queue, earlier in zip(self._heads[0].pending, self._heads[1].pending, strict=True):
+            for event, before in zip(queue, earlier, strict=True):
+                if id(event) not in self.alike.waiting:
+                    self.alike.waiting[id(event)] = self._waiting(event, before)
+
+    def _waiting(self, new: Event, old: Event) -> list[Motion]:
+        if len(new.touches) != len(old.touches) or not _same(new.peer, old.peer):
+            raise NotSteady
+        motions = []
+        for touch, before in zip(new.touches, old.touches, strict=True):
+            if touch.number != before.number or not _same(touch.home_value, before.home_value):
+                raise NotSteady
+            step = region_step(touch.region, before.region)
+            motions.append(Motion(step, self._origins(touch, before)))
+        return motions
+
+    def _earlier(self) -> None:
+        """Periods still earlier that were alike too, as far back as they are."""
+        self.alike.extend(self._slice(1), self._heads[2])
+        newer = self._slice(1)
+        for back in range(2, len(self._heads) - 1):
+            older = self._slice(back)
+            if len(older) != len(newer) or not self._repeats(newer, older):
                 return
-        raise NotSteady
+            self.alike.extend(older, self._heads[back + 1])
+            newer = older
 
-    def _entries(self, now: Clock, before: Clock, first: Clock, step: int) -> int:
-        """The oldest entry that moves. Raises ``NotSteady`` for one that moves otherwise."""
-        if not len(now) == len(before) == len(first):
-            raise NotSteady
-        change = now - before
-        if (change != before - first).any() or ((change != 0) & (change != step)).any():
-            raise NotSteady
-        moving = now[change == step] if step else now[:0]
-        return int(moving.min()) if len(moving) else self._now.tick
+    def _repeats(self, newer: list[Item], older: list[Item]) -> bool:
+        """Whether a period is the one before another one in the same row of copies."""
+        moves = iter(self.alike.moves)
+        for new, old in zip(newer, older, strict=True):
+            if new.what != old.what or len(new.done) != len(old.done):
+                return False
+            for fresh, stale in zip(new.done, old.done, strict=True):
+                _, motion = next(moves)
+                if not _same_place(fresh, stale):
+                    return False
+                if not stale.record.region.moved(motion.step).same(fresh.record.region):
+                    return False
+        return True
 
-    def _extend(self, back: int, head: Head, step: int) -> None:
-        """Entries that stand still must have stood still since ``head``; records back to it
-        move like those of the last period."""
-        for now, before, old in zip(
-            self._now.clocks, self._before.clocks, head.clocks, strict=True
-        ):
-            if len(old) != len(now) or ((now == before) & (now != old)).any():
-                raise NotSteady
-        trace = self._run.trace
-        length = self._now.at - self._before.at
-        for number in range(2, back):
-            start = self._now.at - (number + 1) * length
-            if start < 0:
-                raise NotSteady
-            for new, old_item in zip(
-                trace[self._before.at : self._now.at], trace[start : start + length], strict=True
-            ):
-                if new.what != old_item.what or len(new.done) != len(old_item.done):
+    def _settled(self) -> None:
+        """What queues know and tokens tell has moved into the alike periods, or has not changed
+        for as many periods as tokens can be under way."""
+        now = self._heads[0]
+        wanted = max(SETTLED, max(now.levels, default=0) + 2)
+        if self.alike.periods < wanted:
+            raise NotSteady
+        for newer, older in pairwise(self._heads[: wanted + 1]):
+            for a, b in zip(newer.clocks, older.clocks, strict=True):
+                if (a is None) != (b is None):
                     raise NotSteady
-                for fresh, stale in zip(new.done, old_item.done, strict=True):
-                    self._shift[id(stale.record)] = self._shift[id(fresh.record)]
-
-    def _pairs(self) -> None:
-        """No copy of a touch meets what it is not ordered with."""
-        memory = self._run.memory
-        copies = self.times + 1
-        step = self._now.tick - self._before.tick
-        for done, mine in self._moves:
-            record = done.record
-            clock, old = self._now.clocks[record.process], self._before.clocks[record.process]
-            for key, lane in memory.lanes(done.owner).items():
-                if key[3] == record.process or (key[2] == "r" and record.mode == "r"):
+                if a is None or b is None:
                     continue
-                component = key[4]
-                with_period = (
-                    component < len(clock) and clock[component] - old[component] == step != 0
-                )
-                for rival in reversed(lane.records):
-                    if component < len(done.known) and done.known[component] >= rival.tick:
-                        break
-                    theirs = self._shift.get(id(rival), 0)
-                    extra = _growth(mine, theirs, copies, with_period)
-                    if extra and memory.meets(record.region, record.instance, rival, extra):
-                        raise NotSteady
+                changed = a[: len(b)] != b[: len(a)]
+                if len(a) != len(b) or (changed & (a <= self.alike.start)).any():
+                    raise NotSteady
 
     def _reads(self) -> None:
-        """Copies of reads are covered by what is written already, or by copies of writes."""
+        """Copies of reads are covered by what is written already, or by copies of writes that
+        come before them."""
         memory = self._run.memory
-        writes: set[tuple[object, ...]] = set()
-        for done, step in self._moves:
-            if done.record.mode == "w" and not done.touch.whole:
-                writes.add((done.owner, step, exact_key(done.record.region)))
-        for done, step in self._moves:
-            if done.record.mode != "r" or step == 0:
+        writes: set[tuple[Owner, int, object]] = set()
+        for done, motion in self.alike.earlier():
+            writes |= _written(done, motion)
+        for done, motion in self.alike.moves:
+            record, step = done.record, motion.step
+            writes |= _written(done, motion)
+            if record.mode != "r" or step == 0 or done.touch.given:
                 continue
-            key = (done.owner, step, exact_key(done.record.region))
-            if key in writes:
+            if (done.owner, step, exact_key(record.region)) in writes:
                 continue
-            region = memory.spread(done.record.region, done.owner, done.record.instance)
+            region = memory.spread(record.region, done.owner, record.instance)
             if not memory.written(done.owner).covers(region.repeated(step, self.times + 1)):
                 raise NotSteady
 
     def _bounds(self) -> None:
-        footprints = self._run.footprints
-        for done, step in self._moves:
-            last = done.record.region.moved(step * self.times)
-            if step and footprints.bounds(done.touch.number, last) is not None:
+        footprints, times = self._run.footprints, self.times
+        moves = [(d.touch.number, d.record.region, motion) for d, motion in self.alike.moves]
+        for queue in self._heads[0].pending:
+            for event in queue:
+                motions = self.alike.waiting[id(event)]
+                moves += [
+                    (t.number, t.region, m) for t, m in zip(event.touches, motions, strict=True)
+                ]
+        for number, region, motion in moves:
+            last = region.moved(motion.step * times)
+            if motion.step and footprints.bounds(number, last) is not None:
                 raise NotSteady
 
-    # ---- applying -----------------------------------------------------------------------
-    def apply(self) -> None:
-        """Moves the state on by ``times`` periods."""
-        run = self._run
-        copies: list[Done] = []
-        for done, step in self._moves:
-            copies.append(self._copy(done, step))
-        for member in self._members:
-            frame = member.frames[-1]
-            frame.counter += self.times * self._period
-            before = self._before.registers[id(member)]
-            for number, value in enumerate(member.registers):
-                change = _difference(value, before[number])
-                if value is not None and change:
-                    member.registers[number] = value.plus(change * self.times)
-        what = ("skip", self._members[0].frames[-1].loop.index, self._period, self.times)
-        run.trace.append(Item(what, None, copies))
 
-    def _copy(self, done: Done, step: int) -> Done:
-        """Enters the skipped copies of a touch and moves the touch itself to the last one."""
-        run, record = self._run, done.record
-        between = Record(
-            record.word,
-            record.operand,
-            record.mode,
-            record.instance,
-            record.process,
-            record.component,
-            min(record.tick, self._since),
-            record.region.repeated(step, self.times),
-            record.iteration,
-        )
-        run.memory.record(done.owner, between)
-        run.memory.move(done.owner, record, step * self.times)
-        if record.mode == "w" and not done.touch.whole:
-            region = run.memory.spread(between.region, done.owner, record.instance)
-            run.memory.written(done.owner).add(region)
-            moved = run.memory.spread(record.region, done.owner, record.instance)
-            run.memory.written(done.owner).add(moved)
-        run.count(done, self.times)
-        return Done(between, done.owner, done.touch, done.known, done.weight * self.times)
+def _written(done: Done, motion: Motion) -> set[tuple[Owner, int, object]]:
+    """What a touch writes, in a form in which a read that moves alike finds it."""
+    if done.record.mode != "w" or done.touch.whole:
+        return set()
+    return {(done.owner, motion.step, exact_key(done.record.region))}
 
 
-def _difference(new: Val | None, old: Val | None) -> int | None:
-    """new - old where that is a known number, 0 for two unset registers; None otherwise."""
-    if new is None or old is None:
-        return 0 if new is old else None
-    change = new - old
-    return change.const if change.known else None
+def _same(a: Val | None, b: Val | None) -> bool:
+    return a is b if a is None or b is None else a.same(b)
 
 
-def _region_step(new: Region, old: Region) -> int:
+def _same_place(a: Done, b: Done) -> bool:
+    """Whether two touches are of the same operand and queue, in the same memory."""
+    x, y = a.record, b.record
+    return (x.operand, x.mode, x.process, a.owner, a.weight) == (
+        y.operand,
+        y.mode,
+        y.process,
+        b.owner,
+        b.weight,
+    )
+
+
+def region_step(new: Region, old: Region) -> int:
     """By how much a region has moved. Raises ``NotSteady`` if it has changed otherwise."""
     if (new.steps, new.run, new.guard) != (old.steps, old.run, old.guard):
         raise NotSteady
-    step = _difference(new.base, old.base)
+    step = difference(new.base, old.base)
     if step is None or (new.other is None) != (old.other is None):
         raise NotSteady
     far, far_before = new.other, old.other
-    if far is not None and far_before is not None and _region_step(far, far_before) != step:
+    if far is not None and far_before is not None and region_step(far, far_before) != step:
         raise NotSteady
     return step
-
-
-def _growth(mine: int, theirs: int, copies: int, with_period: bool) -> Steps:
-    """How the distance of two touches may grow over the copies."""
-    if with_period:
-        return ((mine - theirs, copies),) if mine != theirs else ()
-    return tuple((step, copies) for step in (mine, -theirs) if step)

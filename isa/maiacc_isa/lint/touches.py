@@ -8,6 +8,7 @@ from maiacc_isa.lint.instances import Instance
 from maiacc_isa.lint.memory import Owner, Record
 from maiacc_isa.lint.regions import Region
 from maiacc_isa.lint.run import Done, Event, Item, Process, Run
+from maiacc_isa.lint.tokens import Clock
 from maiacc_isa.lint.written import TooFine
 from maiacc_isa.load import load
 
@@ -23,7 +24,7 @@ class Touches:
     def enter(self, process: Process, event: Event, component: int, item: Item) -> None:
         """All touches of an event of a queue; ``item`` remembers them."""
         run, instance = self._run, process.instance
-        known = process.clock.tolist()
+        known = process.clock.copy()
         members = run.members(event.word)
         peers = self._peers(process, event)
         weight = run.cast.weight(instance.role) if self._leads(instance) else 0
@@ -40,17 +41,18 @@ class Touches:
                     touch.region,
                     event.iteration,
                 )
-                self._check(owner, touch, record, known)
                 done = Done(record, owner, touch, known, weight)
                 item.done.append(done)
-                run.memory.record(owner, record)
-                run.count(done, 1)
+                if not touch.given:
+                    self._check(owner, touch, record, known)
+                    run.memory.record(owner, record)
+                    run.count(done, 1)
 
     def _leads(self, instance: Instance) -> bool:
         """Whether the instance is the one whose events are counted for all alike."""
         return any(team.members[0] is instance for team in self._run.cast.teams)
 
-    def _check(self, owner: Owner, touch: Touch, record: Record, known: list[int]) -> None:
+    def _check(self, owner: Owner, touch: Touch, record: Record, known: Clock) -> None:
         memory, instance = self._run.memory, record.instance
         for rival in memory.rivals(owner, touch, instance, record.process, known):
             self._race(owner, touch, record, rival)

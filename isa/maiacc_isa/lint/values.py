@@ -39,6 +39,9 @@ class RingSym(Sym):
     offset: int = 0
 
 
+_NO_TERMS: dict[Sym, int] = {}
+
+
 class Val:
     """An integer: ``const`` plus coefficients times unknowns. Immutable."""
 
@@ -46,7 +49,7 @@ class Val:
 
     def __init__(self, const: int, terms: dict[Sym, int] | None = None) -> None:
         self.const = const
-        self.terms = terms or {}
+        self.terms = terms or _NO_TERMS
 
     @property
     def known(self) -> bool:
@@ -65,6 +68,8 @@ class Val:
         return Val(self.const + other.const, terms)
 
     def __sub__(self, other: Val) -> Val:
+        if not other.terms:
+            return Val(self.const - other.const, self.terms)
         return self + other.scaled(-1)
 
     def scaled(self, factor: int) -> Val:
@@ -73,6 +78,8 @@ class Val:
             return self
         if factor == 0:
             return ZERO
+        if not self.terms:
+            return Val(self.const * factor)
         return Val(self.const * factor, {sym: c * factor for sym, c in self.terms.items()})
 
     def plus(self, number: int) -> Val:
@@ -82,11 +89,15 @@ class Val:
     @property
     def low(self) -> int:
         """Smallest value over all unknowns."""
+        if not self.terms:
+            return self.const
         return self.const + sum(c * (s.low if c > 0 else s.high) for s, c in self.terms.items())
 
     @property
     def high(self) -> int:
         """Largest value over all unknowns."""
+        if not self.terms:
+            return self.const
         return self.const + sum(c * (s.high if c > 0 else s.low) for s, c in self.terms.items())
 
     @property
