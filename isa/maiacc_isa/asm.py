@@ -1,7 +1,7 @@
 """The assembler: program text to ``Program``.
 
-``maiacc_isa.asm_tree`` reads the text; this module resolves names and fills the tables of
-every block. Views and scalar expressions are resolved in ``maiacc_isa.asm_views``.
+``maiacc_isa.asm_tree`` reads the text; this module puts a program together, and
+``maiacc_isa.asm_block`` its blocks.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from maiacc_isa.asm_block import BlockAssembler
+from maiacc_isa.asm_block import assemble_block
+from maiacc_isa.asm_errors import fail, placed, unknown
 from maiacc_isa.asm_names import enter, register_number
 from maiacc_isa.asm_nodes import Pos, Statement
 from maiacc_isa.asm_tree import located, read
-from maiacc_isa.asm_views import fail
 from maiacc_isa.asm_weights import read_weights
-from maiacc_isa.errors import MaiaccError, Place
+from maiacc_isa.errors import MaiaccError, quote
 from maiacc_isa.load import load
 from maiacc_isa.machine import Machine, builtin_machines, load_machine
+from maiacc_isa.names import ADDRESS_LIMIT, RANK_LIMIT, SCALAR_LIMIT, TURN_LIMIT
 from maiacc_isa.program import (
     Call,
     If,
@@ -43,7 +44,7 @@ def assemble(text: str, file: str | None = None, target: str | None = None) -> P
     try:
         return _Assembler(file, target).program(statements)
     except MaiaccError as problem:
-        raise located(problem, text.splitlines(), file) from None
+        raise located(problem, text.split("\n"), file) from None
 
 
 class _Assembler:
@@ -63,20 +64,22 @@ class _Assembler:
         parameters = tuple(self._parameter(s) for s in top.get("param", []))
         for statement in top.get("tensor", []):
             self._tensor(statement)
-        limit = load().limit("blocks")
+        blocks = top.get("block", [])
         names: dict[str, Pos] = {}
-        for statement in top.get("block", []):
+        for statement in blocks:
             enter(names, statement["name"], statement.pos, "block")
-        if len(names) > limit:
-            raise fail(statements[0].pos, "E0505", f"at most {limit} blocks")
-        blocks = tuple(
-            BlockAssembler(self._tensors, self._parameters).block(s) for s in top.get("block", [])
-        )
+        if not blocks:
+            raise fail(Pos(1, 1), "E0507", "a program has a block", expected="block main { ... }")
         control = self._control(top.get("control", []), names)
-        tensors = tuple(self._tensors.values())
-        places = {f"tensor {s['name']}": s.pos.line for s in top.get("tensor", [])}
         return Program(
-            machine, tensors, parameters, blocks, control, self._weights, self._file, places
+            machine,
+            tuple(self._tensors.values()),
+            parameters,
+            tuple(assemble_block(s, self._tensors, self._parameters) for s in blocks),
+            control,
+            self._weights,
+            self._file,
+            {f"tensor {s['name']}": s.pos.line for s in top.get("tensor", [])},
         )
 
     def _version(self, statement: Statement) -> None:
@@ -87,7 +90,7 @@ class _Assembler:
                 "E0508",
                 "this text is written for another version of MIST",
                 expected=f"mist {ISA_VERSION[0]}.{ISA_VERSION[1]}",
-                found=f"mist {statement['version']}",
+                found=f"mist {quote(statement['version'])}",
             )
 
     def _machine(self, statements: list[Statement]) -> Machine:
@@ -96,43 +99,71 @@ class _Assembler:
         if len(statements) != 1:
             pos = statements[1].pos if statements else Pos(1, 1)
             raise fail(pos, "E0507", "a program names its machine once", expected="target mini")
-        name = statements[0]["name"]
-        if name not in builtin_machines() and self._file is not None:
-            beside = Path(self._file).parent / name
-            if beside.is_file():
-                return load_machine(str(beside))
-        try:
+        name, pos = statements[0]["name"], statements[0].pos
+        known = builtin_machines()
+        if name in known:
             return load_machine(name)
-        except MaiaccError as problem:
-            if problem.place is None:
-                problem.place = Place(line=statements[0].pos.line)
-            raise
+        # A text may come from a stranger: what it names lies beside it and nowhere else.
+        if Path(name).name != name or "\\" in name or "\0" in name:
+            raise fail(
+                pos,
+                "E0507",
+                "a machine file lies beside the program text",
+                expected="a machine's name, or a plain file name",
+                found=quote(name),
+                hint="another machine is chosen with --target",
+            )
+        beside = Path(self._file or ".").parent / name
+        if not (self._file is not None and beside.is_file() and not beside.is_symlink()):
+            hint = "a machine file lies beside the program text, or is given with --target"
+            raise unknown(pos, "machine", name, known, hint, code="E0004")
+        with placed(pos):
+            return load_machine(f"{beside.parent}/{name}")
 
     def _parameter(self, s: Statement) -> Parameter:
         step = 1 if s["step"] is None else s["step"]
-        if s["low"] > s["high"] or step < 1:
-            raise fail(s.pos, "E0507", "an empty interval", expected="low .. high, step at least 1")
+        if not (-SCALAR_LIMIT <= s["low"] <= s["high"] < SCALAR_LIMIT and 0 < step < SCALAR_LIMIT):
+            raise fail(
+                s.pos,
+                "E0507",
+                "an empty interval, or one outside 48 bits",
+                expected="low .. high, step at least 1",
+            )
         if s["name"] in self._parameters:
-            raise fail(s.pos, "E0503", f"parameter {s['name']} is declared twice")
+            raise fail(s.pos, "E0503", f"parameter {quote(s['name'])} is declared twice")
+        most = load().limit("params")
+        if len(self._parameters) >= most:
+            raise fail(s.pos, "E0505", "too many parameters", expected=f"at most {most}")
         self._parameters[s["name"]] = len(self._parameters)
         return Parameter(s["name"], s["low"], s["high"], step)
 
     def _tensor(self, s: Statement) -> None:
         dtype, shape = s["type"]
         if dtype not in load().dtypes:
-            raise fail(s.pos, "E0502", f"no type {dtype}", expected=", ".join(load().dtypes))
-        name = s["name"]
+            raise unknown(s.pos, "type", dtype, load().dtypes)
+        name, kind = s["name"], s["tensor"]
         if name in self._tensors:
-            raise fail(s.pos, "E0503", f"tensor {name} is declared twice")
-        if any(not 0 <= n < 1 << 40 for n in shape) or not 0 <= s["base"] < 1 << 44:
-            raise fail(s.pos, "E0507", "a shape or address is out of range")
-        kind = s["tensor"]
+            raise fail(s.pos, "E0503", f"tensor {quote(name)} is declared twice")
+        numbers = (*shape, s["base"])
+        if len(shape) > RANK_LIMIT or any(not 0 <= n < ADDRESS_LIMIT for n in numbers):
+            raise fail(
+                s.pos,
+                "E0507",
+                "a shape or address is out of range",
+                expected=f"0 to 2^44, at most {RANK_LIMIT} axes",
+            )
         result = s["out"] if kind == "state" else None
         if (kind == "state") != (s["out"] is not None):
-            raise fail(s.pos, "E0507", 'only a state is followed by in "..." out "..."')
+            raise fail(
+                s.pos, "E0507", 'a state, and nothing else, is followed by in "..." out "..."'
+            )
         tensor = Tensor(name, kind, dtype, shape, s["base"], s["split"], result)
+        if tensor.bytes() >= ADDRESS_LIMIT:
+            raise fail(s.pos, "E0507", f"tensor {quote(name)} is larger than any memory")
         if kind == "state" and s["in"] != name:
-            raise fail(s.pos, "E0507", "a state is named as its input", expected=f'in "{name}"')
+            raise fail(
+                s.pos, "E0507", "a state is named as its input", expected=f'in "{quote(name)}"'
+            )
         self._tensors[name] = tensor
         if (kind == "weight") != (s["weights"] is not None):
             raise fail(s.pos, "E0507", "a weight, and nothing else, is followed by its values")
@@ -162,12 +193,15 @@ class _Assembler:
         for s in body:
             if s.kind == "call":
                 if s["name"] not in names:
-                    raise fail(s.pos, "E0502", f"no block {s['name']}", expected=", ".join(names))
+                    raise unknown(s.pos, "block", s["name"], names)
                 nodes.append(Call(s["name"]))
-            elif s.kind == "if":
+                continue
+            reg = register_number(s["reg"], s.pos, {})
+            if s.kind == "if":
                 then, other = self._nodes(s["then"], names), self._nodes(s["other"], names)
-                nodes.append(If(register_number(s["reg"], s.pos, {}), then, other))
-            else:
-                reg = register_number(s["reg"], s.pos, {})
-                nodes.append(While(reg, s["most"], self._nodes(s["body"], names)))
+                nodes.append(If(reg, then, other))
+                continue
+            if not 0 <= s["most"] < TURN_LIMIT:
+                raise fail(s.pos, "E0507", "the number of turns", expected="max 0 to 2^32")
+            nodes.append(While(reg, s["most"], self._nodes(s["body"], names)))
         return tuple(nodes)

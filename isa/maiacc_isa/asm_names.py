@@ -7,24 +7,33 @@ from collections.abc import Iterator
 from typing import Any
 
 from maiacc_isa import formats
+from maiacc_isa.asm_errors import fail, unknown
 from maiacc_isa.asm_nodes import Pos, Statement
-from maiacc_isa.asm_views import Scope, fail
+from maiacc_isa.asm_sums import Scope
+from maiacc_isa.errors import quote
 from maiacc_isa.load import load
+from maiacc_isa.names import is_word, keywords
+
+#: Tables that have a largest number of entries.
+_LIMITED = ("block", "chain", "mask", "semaphore", "table")
 
 
 def enter(table: dict[str, Any], name: str, pos: Pos, what: str, value: Any = None) -> None:
-    """Enters a name that must be new."""
+    """Enters a name that must be new into a table that must have room."""
     if name in table:
-        raise fail(pos, "E0503", f"{what} {name} is declared twice")
+        message = f"{what} {quote(name)} is declared twice"
+        raise fail(pos, "E0503", message, hint="choose another name")
+    if what in _LIMITED and len(table) >= load().limit(f"{what}s"):
+        most = load().limit(f"{what}s")
+        raise fail(pos, "E0505", f"too many {what}s", expected=f"at most {most}")
     table[name] = pos if value is None else value
 
 
 def number_of(table: dict[str, Any], name: Any, pos: Pos, what: str) -> int:
     """The position of a name in its table."""
-    names = list(table)
     if name not in table:
-        raise fail(pos, "E0502", f"no {what} {name}", expected=", ".join(names) or "none declared")
-    return names.index(name)
+        raise unknown(pos, what, str(name), table)
+    return list(table).index(name)
 
 
 def register_number(name: str, pos: Pos, names: dict[str, int]) -> int:
@@ -34,8 +43,12 @@ def register_number(name: str, pos: Pos, names: dict[str, int]) -> int:
     match = re.fullmatch(r"s(\d{1,2})", name)
     if match and int(match[1]) < load().limit("scalars"):
         return int(match[1])
-    known = ", ".join(["s0 to s31", *names])
-    raise fail(pos, "E0502", f"no scalar register {name}", expected=known)
+    if name in keywords():
+        message = f"{name} is a word of the language, not a register"
+        raise fail(pos, "E0502", message, hint="choose another name")
+    new = is_word(name) and match is None
+    hint = f"declare it: reg {name} = s{len(names)}" if new else None
+    raise unknown(pos, "scalar register", name, [*names, "s0 to s31"], hint)
 
 
 def statement_roles(s: Statement, scope: Scope) -> tuple[str, ...]:
@@ -45,7 +58,7 @@ def statement_roles(s: Statement, scope: Scope) -> tuple[str, ...]:
         return scope[-1][1] if scope else tuple(load().roles)
     for role in roles:
         if role not in load().roles:
-            raise fail(s.pos, "E0502", f"no role {role}", expected=", ".join(load().roles))
+            raise unknown(s.pos, "role", role, load().roles)
     return tuple(role for role in load().roles if role in roles)
 
 
@@ -67,11 +80,14 @@ def loop_levels(body: list[Statement]) -> dict[str, set[int]]:
 
 
 def table_entries(s: Statement) -> list[int]:
+    """The entries of a constant table."""
     items = s["list"][1:-1].replace(",", " ").split()
     try:
-        numbers = [int(item[:30], 0) for item in items]
+        numbers = [int(item, 0) for item in items if len(item) <= 24]
     except ValueError:
-        raise fail(s.pos, "E0507", "a table holds integers") from None
+        numbers = []
+    if len(numbers) < len(items):
+        raise fail(s.pos, "E0507", "a table holds integers", expected="decimal or 0x hexadecimal")
     if any(not -(1 << 31) <= n < 1 << 31 for n in numbers):
         raise fail(s.pos, "E0507", "a table entry has 32 bits, signed")
     return numbers

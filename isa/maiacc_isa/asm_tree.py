@@ -8,24 +8,59 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
-from lark import Lark, UnexpectedInput
-from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken, VisitError
+from lark import Lark, Tree, UnexpectedInput
 
 from maiacc_isa.asm_build import Build
 from maiacc_isa.asm_nodes import Statement
+from maiacc_isa.asm_syntax import syntax_error
 from maiacc_isa.errors import MaiaccError, Place
 
-#: Largest program text read, in characters, and its largest nesting of brackets.
+#: Largest program text read, in characters and lines, its longest line without lists and
+#: quoted texts, and its largest nesting of brackets.
 TEXT_LIMIT = 16 << 20
 LINE_LIMIT = 40_000
+WIDTH_LIMIT = 10_000
 DEPTH_LIMIT = 40
+
+_BUILD = Build()
+
+#: What may hold brackets that open nothing, brackets, and ends of lines.
+_BRACKET = re.compile(r'"(?:[^"\\\n]++|\\.)*+"|#[^\n]*|[{}()\[\]\n]')
+_LONG = re.compile(r'"(?:[^"\\\n]++|\\.)*+"|\[[-0-9a-fx.,\s]*\]|#.*')
+
+
+class _Rule(Tree[Any]):
+    """A rule that has just been read: its parts are built at once and their trees forgotten.
+
+    A rule's own place is known only after it has been made, so it is built with the rule around
+    it. Helper rules of the grammar, whose names begin with underscores, pass their parts on.
+    """
+
+    def __init__(self, data: str, children: list[Any], meta: Any = None) -> None:
+        if not data.startswith("_"):
+            children = [built(child) for child in children]
+        super().__init__(data, children, meta)
+
+
+def built(part: Any) -> Any:
+    """A rule's meaning; other parts are what they are."""
+    return _BUILD.reduce(part.data, part.meta, part.children) if isinstance(part, _Rule) else part
 
 
 @cache
 def _grammar() -> Lark:
     text = files("maiacc_isa").joinpath("asm.lark").read_text("utf-8")
-    return Lark(text, parser="lalr", maybe_placeholders=True, propagate_positions=True)
+    return Lark(
+        text, parser="lalr", maybe_placeholders=True, propagate_positions=True, tree_class=_Rule
+    )
+
+
+@cache
+def _literals() -> dict[str, str]:
+    """The characters of the terminals that the grammar gives as such."""
+    return {t.name: t.pattern.value for t in _grammar().terminals if t.pattern.type == "str"}
 
 
 def read(text: str, file: str | None = None) -> list[Statement]:
@@ -34,20 +69,15 @@ def read(text: str, file: str | None = None) -> list[Statement]:
     Raises ``MaiaccError`` E0501 where the text is not in the language, E0504 for a number that
     is too long, E0505 for text that is too large or nests too deep.
     """
-    lines = text.splitlines()
+    lines = text.split("\n")
     try:
         _limits(text, lines)
-        if not text.endswith("\n"):
-            text += "\n"
-        tree = _grammar().parse(text)
-        result: list[Statement] = Build().transform(tree)
+        result: list[Statement] = built(
+            _grammar().parse(text if text[-1:] == "\n" else text + "\n")
+        )
         return result
     except UnexpectedInput as problem:
-        raise _syntax_error(problem, lines, file) from None
-    except VisitError as problem:
-        if isinstance(problem.orig_exc, MaiaccError):
-            raise located(problem.orig_exc, lines, file) from None
-        raise
+        raise located(syntax_error(problem, lines, _literals()), lines, file) from None
     except MaiaccError as problem:
         raise located(problem, lines, file) from None
 
@@ -57,7 +87,8 @@ def located(error: MaiaccError, lines: list[str], file: str | None) -> MaiaccErr
     place = error.place or Place()
     line = place.line
     text = lines[line - 1] if line is not None and 0 < line <= len(lines) else None
-    error.place = Place(file, line, place.column, text, place.block, place.word, place.label)
+    if place.file is None or place.file == file:
+        error.place = Place(file, line, place.column, text, place.block, place.word, place.label)
     return error
 
 
@@ -69,74 +100,25 @@ def _limits(text: str, lines: list[str]) -> None:
             expected=f"at most {LINE_LIMIT} lines and {TEXT_LIMIT >> 20} MiB",
             found=f"{len(lines)} lines, {len(text)} characters",
         )
-    depth = 0
-    for match in re.finditer(r"[{}()\[\]\n]", text):
-        bracket = match.group()
-        depth += 1 if bracket in "{([" else -1 if bracket in "})]" else 0
+    for number, line in enumerate(lines, 1):
+        width = len(line)
+        if width > WIDTH_LIMIT and (width := len(_LONG.sub("", line))) > WIDTH_LIMIT:
+            raise MaiaccError(
+                "E0505",
+                "the line is too long",
+                place=Place(line=number),
+                expected=f"at most {WIDTH_LIMIT} characters besides lists and quoted texts",
+                found=f"{width} characters",
+            )
+    depth, line_number = 0, 1
+    for match in _BRACKET.finditer(text):
+        mark = match.group()
+        line_number += mark == "\n"
+        depth += 1 if mark in "{([" else -1 if mark in "})]" else 0
         if depth > DEPTH_LIMIT:
-            line = text.count("\n", 0, match.start()) + 1
             raise MaiaccError(
                 "E0505",
                 "brackets nest too deep",
-                place=Place(line=line),
+                place=Place(line=line_number),
                 expected=f"at most {DEPTH_LIMIT} levels",
             )
-
-
-#: Names of terminals that people read.
-_TERMINALS = {
-    "_NL": "end of line",
-    "NAME": "a name",
-    "INT": "a number",
-    "FLOAT": "a number with a fraction",
-    "STRING": "a quoted name",
-    "LIST": "a list in brackets",
-    "VERSION": "a version such as 1.0",
-    "$END": "end of the text",
-    "KIND": "input, output, weight or state",
-    "SYNC": "wait(...) or post(...)",
-    "MINMAX": "min(...) or max(...)",
-    "LBRACE": "{",
-    "RBRACE": "}",
-    "LPAR": "(",
-    "RPAR": ")",
-    "LSQB": "[",
-    "RSQB": "]",
-    "EQUAL": "=",
-    "COMMA": ",",
-    "COLON": ":",
-    "LESSTHAN": "<",
-    "STAR": "*",
-    "SEMICOLON": ";",
-    "AT": "@",
-    "BAR": "|",
-    "PLUS": "+",
-    "MINUS": "-",
-    "__ANON_0": "..",
-    "__ANON_1": "->",
-}
-
-
-def _syntax_error(problem: UnexpectedInput, lines: list[str], file: str | None) -> MaiaccError:
-    if isinstance(problem, UnexpectedToken):
-        names = problem.accepts or problem.expected
-        token = problem.token
-        found = "end of the text" if token.type == "$END" else repr(str(token))
-        found = "end of the line" if token.type == "_NL" else found
-        line, column = token.line or len(lines), token.column
-    elif isinstance(problem, UnexpectedCharacters):
-        names = problem.allowed or set()
-        line, column = problem.line, problem.column
-        found = repr(problem.char)
-    else:
-        assert isinstance(problem, UnexpectedEOF)
-        names, found, line, column = set(problem.expected), "end of the text", len(lines), None
-    words = sorted(_TERMINALS.get(name, name.lower()) for name in names)
-    error = MaiaccError(
-        "E0501",
-        "this is not MIST assembly",
-        place=Place(line=line, column=column),
-        expected=", ".join(words[:14]) + (" ..." if len(words) > 14 else ""),
-        found=found[:60],
-    )
-    return located(error, lines, file)

@@ -1,47 +1,32 @@
 """The ``.maia`` file: what is inside, written deterministically and read without trust.
 
 A file opens by its manifest, code and tables only. Weights are left where they are; whoever
-needs them maps them (``Weights.file``, ``offset``, ``size``), and ``check_weights`` compares
-their SHA-256 with the manifest's.
+needs them maps them with ``map_weights``, and ``check_weights`` compares their SHA-256 with the
+manifest's.
 """
 
 from __future__ import annotations
 
 import hashlib
+import mmap
 import struct
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
 
 from maiacc_isa import program as pr
-from maiacc_isa.archive import Reader, Writer, open_plain
-from maiacc_isa.bits import records, to_bytes
+from maiacc_isa.archive import Reader, Writer
+from maiacc_isa.atomic import open_plain
+from maiacc_isa.bits import to_bytes
 from maiacc_isa.errors import ErrorList, MaiaccError, Place, quote
 from maiacc_isa.load import load
-from maiacc_isa.machine import Machine, builtin_machine, builtin_machines, machine_from_values
-from maiacc_isa.manifest import (
-    BlockNames,
-    BlockRow,
-    Manifest,
-    Versions,
-    block_names,
-    control_of,
-    manifest_of,
-    origins_of,
-)
-from maiacc_isa.tables import (
-    decode_chain,
-    decode_descriptor,
-    decode_mask,
-    decode_semaphore,
-    encode_chain,
-    encode_descriptor,
-    encode_mask,
-    encode_semaphore,
-)
-from maiacc_isa.version import FORMAT_VERSION, ISA_VERSION
-from maiacc_isa.word import decode, encode
+from maiacc_isa.manifest import block_names, manifest_of
+from maiacc_isa.opening import TEXT_LIMIT, Opening
+from maiacc_isa.tables import encode_chain, encode_descriptor, encode_mask, encode_semaphore
+from maiacc_isa.word import encode
 
 T = TypeVar("T")
 
@@ -68,6 +53,15 @@ def save(program: pr.Program, path: str, symbols: bool = True) -> None:
                     writer.add(f"blocks/{number}.{kind}", [data], len(data))
         if symbols:
             data = msgspec.json.encode([block_names(block) for block in program.blocks])
+            if len(data) > TEXT_LIMIT:
+                raise MaiaccError(
+                    "E0006",
+                    "the program's names are too large",
+                    place=Place(file=path),
+                    expected=f"at most {TEXT_LIMIT} bytes",
+                    found=f"{len(data)} bytes",
+                    hint="leave them out with --no-symbols",
+                )
             writer.add("symbols.json", [data], len(data))
         offsets = _add_weights(writer, program)
         manifest = manifest_of(program, offsets, writer.digests)
@@ -143,192 +137,26 @@ def open_program(path: str) -> pr.Program:
     what cannot be read, E0601 to E0607 for what is no such file, is damaged or belongs to
     another version, and E04xx for words and tables that mean nothing.
     """
-    with Reader(path) as reader:
-        try:
-            return _Opening(reader).program()
-        except ErrorList as problem:
-            raise MaiaccError(
-                "E0607",
-                f"the machine in the file is not valid: {problem.errors[0].message}",
-                place=Place(file=path),
-            ) from None
-        except MaiaccError as problem:
-            if problem.place is None:
-                problem.place = Place(file=path)
-            elif problem.place.file is None:
-                problem.place = Place(file=path, block=problem.place.block, word=problem.place.word)
-            raise
+    with Reader(path) as reader, _named(path):
+        return Opening(reader).program()
 
 
-class _Opening:
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self._manifest = self._read_manifest()
-
-    def _read_manifest(self) -> Manifest:
-        data = self._reader.read("manifest.json")
-        try:
-            head = msgspec.json.decode(data, type=Versions)
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as problem:
-            raise MaiaccError("E0606", f"the manifest is damaged: {quote(str(problem))}") from None
-        for what, found, ours in (
-            ("file format", head.format, FORMAT_VERSION),
-            ("instruction set", head.isa, ISA_VERSION),
-        ):
-            if found[0] != ours[0] or found[1] > ours[1]:
-                raise MaiaccError(
-                    "E0602",
-                    f"the file is of another version of the {what}",
-                    expected=f"{ours[0]}.0 to {ours[0]}.{ours[1]}",
-                    found=f"{found[0]}.{found[1]}",
-                )
-        try:
-            return msgspec.json.decode(data, type=Manifest)
-        except (msgspec.MsgspecError, RecursionError) as problem:
-            raise MaiaccError("E0606", f"the manifest is damaged: {quote(str(problem))}") from None
-
-    def _member(self, name: str) -> bytes:
-        """A member with its size and SHA-256 checked; empty if the file does not have it."""
-        piece = self._manifest.members.get(name)
-        if piece is None:
-            return b""
-        data = self._reader.read(name)
-        if len(data) != piece.size or hashlib.sha256(data).hexdigest() != piece.sha256:
-            raise MaiaccError("E0604", f"member {name} is not what the manifest says")
-        return data
-
-    def program(self) -> pr.Program:
-        manifest = self._manifest
-        known = {"manifest.json", *manifest.members}
-        for name in self._reader.members:
-            if name not in known:
-                raise MaiaccError("E0603", f"the manifest does not know member {name}")
-        if not manifest.blocks:
-            raise MaiaccError("E0606", "the program has no block")
-        machine = self._machine()
-        names = self._symbols()
-        blocks = tuple(self._block(i, row, names[i]) for i, row in enumerate(manifest.blocks))
-        if len({b.name for b in blocks}) < len(blocks):
-            raise MaiaccError("E0606", "two blocks have the same name")
-        limit = load().limit("control_depth")
-        control = control_of(manifest.control, {b.name for b in blocks}, limit)
-        tensors, weights = self._tensors()
-        parameters = tuple(pr.Parameter(p.name, p.low, p.high, p.step) for p in manifest.parameters)
-        if any(p.low > p.high or p.step < 1 for p in parameters):
-            raise MaiaccError("E0606", "a parameter has an empty interval")
-        return pr.Program(machine, tensors, parameters, blocks, control, weights, self._reader.path)
-
-    def _machine(self) -> Machine:
-        row = self._manifest.machine
-        if row.name in builtin_machines():
-            machine = builtin_machine(row.name)
-            if machine.digest == row.sha256:
-                return machine
-        machine = machine_from_values(row.name, row.title, row.values)
-        if machine.digest != row.sha256:
-            raise MaiaccError("E0607", "the machine's values do not have the digest given")
-        return machine
-
-    def _symbols(self) -> list[BlockNames]:
-        count = len(self._manifest.blocks)
-        data = self._member("symbols.json")
-        if not data:
-            return [BlockNames()] * count
-        try:
-            names = msgspec.json.decode(data, type=list[BlockNames])
-        except (msgspec.MsgspecError, RecursionError) as problem:
-            raise MaiaccError("E0606", f"the symbols are damaged: {quote(str(problem))}") from None
-        if len(names) != count:
-            raise MaiaccError("E0606", "the symbols are of another program")
-        return names
-
-    def _block(self, number: int, row: BlockRow, names: BlockNames) -> pr.Block:
-        def table(kind: str, record: str, decoder: Callable[[int], T]) -> tuple[T, ...]:
-            data = self._member(f"blocks/{number}.{kind}")
-            items = []
-            for index, bits in enumerate(records(data, load().records[record].bits)):
-                try:
-                    items.append(decoder(bits))
-                except MaiaccError as problem:
-                    label = None if kind == "code" else f"{kind} {index}"
-                    word = index if kind == "code" else None
-                    problem.place = Place(block=row.name, word=word, label=label)
-                    raise
-            return tuple(items)
-
-        words = table("code", "word_engine", decode)
-        if not words or words[-1].name != "END" or any(w.name == "END" for w in words[:-1]):
-            raise MaiaccError("E0606", "a block ends with END, and END ends a block")
-        limit = load().limit
-        buffers = tuple(
-            pr.Buffer(b.name, b.dtype, tuple(b.shape), b.space, b.base, b.slots, b.pitch)
-            for b in names.buffers
-        )
-        for b in buffers:
-            if b.dtype not in load().dtypes or b.space not in load().spaces:
-                raise MaiaccError("E0606", f"buffer {quote(b.name)} has no type or memory")
-            if min(*b.shape, b.base, b.slots - 1, b.pitch, 0) < 0:
-                raise MaiaccError("E0606", f"buffer {quote(b.name)} has a negative size")
-        live_in = tuple(pr.LiveIn(*item) for item in row.live_in)
-        if any(x.low > x.high or not 0 <= x.reg < limit("scalars") for x in live_in):
-            raise MaiaccError("E0606", "a block's live-in register is not valid")
-        return pr.Block(
-            name=row.name,
-            words=words,
-            descriptors=table("desc", "descriptor", decode_descriptor),
-            chains=table("chain", "chain", decode_chain),
-            semaphores=table("sem", "semaphore", decode_semaphore),
-            masks=table("mask", "mask", decode_mask),
-            tables=_constant_tables(self._member(f"blocks/{number}.table")),
-            live_in=live_in,
-            buffers=buffers,
-            symbols=pr.Symbols(
-                names.descriptors,
-                names.chains,
-                names.semaphores,
-                names.masks,
-                names.tables,
-                names.registers,
-                names.loops,
-            ),
-            origins=origins_of(names, len(words)),
-        )
-
-    def _tensors(self) -> tuple[tuple[pr.Tensor, ...], dict[str, pr.Weights]]:
-        tensors, weights = [], {}
-        member = self._reader.members.get("weights.bin")
-        for row in self._manifest.tensors:
-            tensor = pr.Tensor(
-                row.name, row.kind, row.dtype, tuple(row.shape), row.base, row.split, row.result
-            )
-            good = row.kind in pr.TENSOR_KINDS and row.dtype in load().dtypes
-            if not good or min(*row.shape, row.base, 0) < 0 or row.base >= 1 << 44:
-                raise MaiaccError("E0606", f"tensor {quote(row.name)} is not valid")
-            if (row.kind == "weight") != (row.offset is not None):
-                raise MaiaccError("E0606", f"tensor {quote(row.name)}: weights have an offset")
-            tensors.append(tensor)
-            if row.offset is not None:
-                size = tensor.bytes()
-                if member is None or row.offset < 0 or row.offset + size > member.size:
-                    raise MaiaccError("E0605", f"weight {quote(row.name)} lies outside its member")
-                start = member.offset + row.offset
-                weights[row.name] = pr.Weights(None, self._reader.path, start, size)
-        if len({t.name for t in tensors}) < len(tensors):
-            raise MaiaccError("E0606", "two tensors have the same name")
-        return tuple(tensors), weights
-
-
-def _constant_tables(data: bytes) -> tuple[tuple[int, ...], ...]:
-    tables = []
-    at = 0
-    while at < len(data):
-        length = int.from_bytes(data[at : at + 4], "little")
-        end = at + 4 + 4 * length
-        if not 1 <= length <= load().limit("table_entries") or end > len(data):
-            raise MaiaccError("E0605", "a constant table is damaged")
-        tables.append(struct.unpack(f"<{length}i", data[at + 4 : end]))
-        at = end
-    return tuple(tables)
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Lets refusals name the file they are about."""
+    try:
+        yield
+    except ErrorList as problem:
+        raise MaiaccError(
+            "E0607",
+            f"the machine in the file is not valid: {problem.errors[0].message}",
+            place=Place(file=path),
+        ) from None
+    except MaiaccError as problem:
+        place = problem.place or Place()
+        if place.file is None:
+            problem.place = Place(path, block=place.block, word=place.word, label=place.label)
+        raise
 
 
 def check_weights(path: str) -> None:
@@ -337,18 +165,36 @@ def check_weights(path: str) -> None:
     Raises ``MaiaccError`` E0604 where they differ.
     """
     with Reader(path) as reader:
-        manifest = _Opening(reader)._manifest
-        piece = manifest.members.get("weights.bin")
+        with _named(path):
+            piece = Opening(reader).manifest.members.get("weights.bin")
         member = reader.members.get("weights.bin")
         if piece is None or member is None:
             return
         digest = hashlib.sha256()
+        crc = 0
         for chunk in weight_chunks(pr.Weights(None, path, member.offset, member.size), "weights"):
             digest.update(chunk)
-        if digest.hexdigest() != piece.sha256 or member.size != piece.size:
+            crc = zlib.crc32(chunk, crc)
+        if (digest.hexdigest(), crc) != (piece.sha256, member.crc):
             raise MaiaccError(
                 "E0604",
                 "the weights are not what the manifest says",
                 place=Place(file=path),
                 hint="the file was changed or damaged after it was written",
             )
+
+
+def map_weights(weights: pr.Weights) -> memoryview:
+    """The bytes of a weight, mapped from its file and read only where they are looked at.
+
+    Raises ``MaiaccError`` E0002 or E0603.
+    """
+    if weights.data is not None or weights.size == 0:
+        return memoryview(weights.data or b"")
+    with open_plain(str(weights.file)) as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    if weights.offset + weights.size > len(mapped):
+        raise MaiaccError(
+            "E0603", "the file of a weight is too short", place=Place(file=weights.file)
+        )
+    return memoryview(mapped)[weights.offset : weights.offset + weights.size]

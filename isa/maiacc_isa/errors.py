@@ -117,7 +117,7 @@ class InternalError(MaiaccError):
 
 def render(error: MaiaccError) -> str:
     """The error as people read it: one headline and up to five indented lines."""
-    lines = [f"error[{error.code}]: {error.message}"]
+    lines = [f"error[{error.code}]: {_printable_lines(error.message)}"]
     place = error.place
     if place is not None and str(place):
         lines.append(f"  at        {place}")
@@ -131,13 +131,17 @@ def render(error: MaiaccError) -> str:
         ("try", error.hint),
     ):
         if value:
-            lines.append(f"  {name:<9} {value}")
+            lines.append(f"  {name:<9} {_printable_lines(value)}")
     return "\n".join(lines)
 
 
 def printable(text: str) -> str:
     """The text with control characters escaped, so that no input can paint the terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _printable_lines(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def quote(text: str) -> str:

@@ -13,6 +13,9 @@ from maiacc_isa.spec import Constant
 
 SOURCES = ("published", "derived", "assumption")
 
+#: Dots that a line may hold, in keys and in citations.
+DOT_LIMIT = 200
+
 #: Python types of the types that rows give.
 _TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "real": (int, float), "text": (str,)}
 
@@ -30,10 +33,15 @@ class MachineReader:
 
     def parse(self, text: str) -> Machine:
         """The machine of a TOML text. Raises ``MaiaccError`` E0301 or ``ErrorList``."""
+        place = Place(file=self._file)
+        for number, line in enumerate(text.split("\n"), 1):
+            # Reading a key takes time that grows with the square of its parts.
+            if line.count(".") > DOT_LIMIT:
+                place = Place(file=self._file, line=number)
+                raise MaiaccError("E0301", "not a machine file: too many dots", place=place)
         try:
             data = tomllib.loads(text)
         except (ValueError, RecursionError) as problem:
-            place = Place(file=self._file)
             raise MaiaccError("E0301", f"not TOML: {quote(str(problem))}", place=place) from None
         return self._machine(data)
 

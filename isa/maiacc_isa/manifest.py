@@ -7,15 +7,16 @@ import msgspec
 from maiacc_isa import program as pr
 from maiacc_isa.errors import MaiaccError
 from maiacc_isa.load import load
+from maiacc_isa.names import TURN_LIMIT
 from maiacc_isa.version import FORMAT_VERSION, ISA_VERSION, __version__
 
 
-class Piece(msgspec.Struct):
+class Piece(msgspec.Struct, forbid_unknown_fields=True):
     size: int
     sha256: str
 
 
-class TensorRow(msgspec.Struct, omit_defaults=True):
+class TensorRow(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     name: str
     kind: str
     dtype: str
@@ -26,14 +27,14 @@ class TensorRow(msgspec.Struct, omit_defaults=True):
     offset: int | None = None
 
 
-class ParameterRow(msgspec.Struct):
+class ParameterRow(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     low: int
     high: int
     step: int
 
 
-class BufferRow(msgspec.Struct):
+class BufferRow(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     dtype: str
     shape: list[int]
@@ -43,19 +44,19 @@ class BufferRow(msgspec.Struct):
     pitch: int
 
 
-class BlockRow(msgspec.Struct, omit_defaults=True):
+class BlockRow(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     name: str
     live_in: list[tuple[int, int, int]] = []
 
 
-class MachineRow(msgspec.Struct):
+class MachineRow(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     title: str
     sha256: str
     values: dict[str, int | float | str]
 
 
-class NodeRow(msgspec.Struct, omit_defaults=True):
+class NodeRow(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     call: str | None = None
     reg: int | None = None
     most: int | None = None
@@ -63,7 +64,7 @@ class NodeRow(msgspec.Struct, omit_defaults=True):
     other: list[NodeRow] = []
 
 
-class Manifest(msgspec.Struct):
+class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     format: tuple[int, int]
     isa: tuple[int, int]
     tool: str
@@ -75,7 +76,7 @@ class Manifest(msgspec.Struct):
     members: dict[str, Piece]
 
 
-class BlockNames(msgspec.Struct, omit_defaults=True):
+class BlockNames(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """Symbols of a block: everything that only people need."""
 
     buffers: list[BufferRow] = []
@@ -164,7 +165,9 @@ def origins_of(names: BlockNames, words: int) -> tuple[tuple[str, ...], ...]:
         if not 0 <= index < len(names.origins) or not 0 < count <= words - len(result):
             raise MaiaccError("E0606", "the source map is damaged")
         result += [tuple(names.origins[index])] * count
-    return tuple(result)
+    if not any(result):
+        return ()
+    return (*result, *[()] * (words - len(result)))
 
 
 def control_of(rows: list[NodeRow], names: set[str], depth: int) -> tuple[pr.Node, ...]:
@@ -174,7 +177,8 @@ def control_of(rows: list[NodeRow], names: set[str], depth: int) -> tuple[pr.Nod
     nodes: list[pr.Node] = []
     for row in rows:
         if row.call is not None:
-            if row.call not in names or row.reg is not None or row.then or row.other:
+            plain = row.reg is None and row.most is None and not row.then and not row.other
+            if row.call not in names or not plain:
                 raise MaiaccError("E0606", "the control graph calls what does not exist")
             nodes.append(pr.Call(row.call))
             continue
@@ -184,7 +188,7 @@ def control_of(rows: list[NodeRow], names: set[str], depth: int) -> tuple[pr.Nod
             raise MaiaccError("E0606", "a condition of the control graph has no register")
         if row.most is None:
             nodes.append(pr.If(row.reg, then, other))
-        elif row.most < 0 or other:
+        elif not 0 <= row.most < TURN_LIMIT or other:
             raise MaiaccError("E0606", "a loop of the control graph is not valid")
         else:
             nodes.append(pr.While(row.reg, row.most, then))

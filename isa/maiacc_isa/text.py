@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+from maiacc_isa.container import map_weights
+from maiacc_isa.machine import Machine
+from maiacc_isa.machine_text import machine_file_name
 from maiacc_isa.program import Call, If, Node, Program, Tensor, While
 from maiacc_isa.text_block import BlockText
 from maiacc_isa.text_values import quoted, string, type_text
 from maiacc_isa.version import ISA_VERSION
+from maiacc_isa.word import encode_bytes
 
 #: Weights of at most this many bytes are printed into the text.
 INLINE_LIMIT = 256
@@ -18,9 +22,10 @@ def disassemble(program: Program, weights_file: str = "weights.bin") -> str:
     """The text of a program.
 
     Weights of more than ``INLINE_LIMIT`` bytes are referred to as pieces of ``weights_file``,
-    at the offsets ``weight_layout`` gives.
+    at the offsets ``weight_layout`` gives. A machine that does not come with maiacc is referred
+    to by the file that ``machine_file_name`` gives.
     """
-    lines = [f"mist {ISA_VERSION[0]}.{ISA_VERSION[1]}", f"target {quoted(program.machine.name)}"]
+    lines = [f"mist {ISA_VERSION[0]}.{ISA_VERSION[1]}", f"target {_target(program.machine)}"]
     for p in program.parameters:
         step = f" step {p.step}" if p.step != 1 else ""
         lines.append(f"param {quoted(p.name)} : {p.low}..{p.high}{step}")
@@ -31,6 +36,12 @@ def disassemble(program: Program, weights_file: str = "weights.bin") -> str:
     if len(program.blocks) != 1 or program.control != (Call(program.blocks[0].name),):
         lines += ["", "control {", *_control(program.control, "  "), "}"]
     return "\n".join(lines) + "\n"
+
+
+def _target(machine: Machine) -> str:
+    """How a text names its machine: by name, or by the machine file that goes with the text."""
+    file = machine_file_name(machine)
+    return quoted(machine.name) if file is None else file
 
 
 def weight_layout(program: Program) -> dict[str, int]:
@@ -53,7 +64,7 @@ def _tensor(t: Tensor, program: Program, offsets: dict[str, int], weights_file: 
         if t.name in offsets:
             text += f" = file {string(weights_file)} at {offsets[t.name]} size {weights.size}"
         else:
-            text += f" = hex {string((weights.data or b'').hex())}"
+            text += f" = hex {string(bytes(map_weights(weights)).hex())}"
     if t.kind == "state":
         text += f" in {string(t.name)} out {string(t.result or '')}"
     return text
@@ -84,8 +95,13 @@ def json_program(program: Program) -> str:
             {
                 "name": block.name,
                 "words": [
-                    {"index": i, "text": text.word(i), "origin": list(block.origin(i))}
-                    for i in range(len(block.words))
+                    {
+                        "index": i,
+                        "text": text.word(i),
+                        "bits": encode_bytes(word).hex(),
+                        "origin": list(block.origin(i)),
+                    }
+                    for i, word in enumerate(block.words)
                 ],
             }
         )

@@ -6,8 +6,9 @@ from maiacc_isa.load import load
 from maiacc_isa.names import default_name
 from maiacc_isa.operands import present_operands
 from maiacc_isa.text_declarations import DeclarationText
+from maiacc_isa.text_plain import plain_word
 from maiacc_isa.text_values import quoted, runs, string, table_lines, type_text
-from maiacc_isa.word import Token, Word
+from maiacc_isa.word import Token, Word, encode_bytes
 
 
 class BlockText(DeclarationText):
@@ -41,21 +42,25 @@ class BlockText(DeclarationText):
         roles: list[tuple[str, ...]] = [tuple(load().roles)]
         origin: tuple[str, ...] = ()
         words = self._block.words
+        frames = self._nests
         for index, word in enumerate(words):
-            if word.name == "END" and index == len(words) - 1:
-                break
             if self._block.origin(index) != origin:
                 origin = self._block.origin(index)
                 lines.append((f"{indent}at " + ", ".join(string(n) for n in origin)).rstrip())
-            if word.name == "ENDL":
+            if word.name == "END" and index == len(words) - 1:
+                break
+            if word.name == "ENDL" and frames:
                 indent = indent[:-2]
                 roles.pop()
                 lines.append(indent + "}")
-                continue
-            lines.append(indent + self.word(index, roles[-1]))
-            if word.name == "LOOP":
+            elif word.name == "LOOP" and frames:
+                lines.append(indent + self.word(index, roles[-1]))
                 indent += "  "
                 roles.append(word.roles)
+            elif plain_word(word, self._block, len(self._parameters)):
+                lines.append(indent + self.word(index, roles[-1]))
+            else:
+                lines.append(f"{indent}bits {string(encode_bytes(word).hex())}")
         return lines
 
     def word(self, index: int, around: tuple[str, ...] | None = None) -> str:
@@ -65,8 +70,7 @@ class BlockText(DeclarationText):
         match word.name:
             case "LOOP":
                 trip = word["trip"] if word["kind"] == "imm" else self._register(word["reg"])
-                name = self._block.symbols.loops.get(index, default_name("L", word["level"]))
-                return f"loop {name} < {trip}{on} {{"
+                return f"loop {self._loop_names[index]} < {trip}{on} {{"
             case "ENDL":
                 return "}"
             case "END":

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from maiacc_isa.asm_views import START_LIMIT
+from maiacc_isa.bits import to_bytes
 from maiacc_isa.load import load
-from maiacc_isa.names import default_name
+from maiacc_isa.names import AMBIGUOUS, default_name, is_word
 from maiacc_isa.program import Block, Buffer, Program
-from maiacc_isa.tables import Chain, Descriptor, Semaphore, Term
-from maiacc_isa.text_values import fill_text, immediate_text, quoted
+from maiacc_isa.tables import Chain, Descriptor, Semaphore, Term, encode_descriptor
+from maiacc_isa.text_plain import nests, plain_view
+from maiacc_isa.text_values import fill_text, immediate_text, quoted, string
 
 
 class DeclarationText:
@@ -17,7 +21,11 @@ class DeclarationText:
     def __init__(self, block: Block, program: Program | None = None, inline: bool = False) -> None:
         self._block = block
         self._inline = inline
-        self._level_names = _level_names(block)
+        self._loop_names = _loop_names(block)
+        self._nests = nests(block)
+        # Only loops that stand in the text give their names to sums.
+        self._level_names = _level_names(block, self._loop_names) if self._nests or inline else {}
+        self._dim_letter = _dim_letter(block, self._loop_names)
         parameters = program.parameters if program is not None else ()
         self._parameters = {i: p.name for i, p in enumerate(parameters)}
         buffers = list(block.buffers)
@@ -76,9 +84,13 @@ class DeclarationText:
         return text + (" zero_div" if chain.zero_div else "")
 
     def descriptor(self, index: int) -> str:
-        """The declaration of a descriptor."""
+        """The declaration of a descriptor, as a view or, if no view can say it, as its bits."""
         name = self._name(self._block.symbols.descriptors, "v", index)
-        return f"desc {name} = {self.view(self._block.descriptors[index])}"
+        d = self._block.descriptors[index]
+        if plain_view(d, len(self._block.descriptors)):
+            return f"desc {name} = {self.view(d)}"
+        size = load().records["descriptor"].bits
+        return f"desc {name} = bits {string(to_bytes(encode_descriptor(d), size).hex())}"
 
     def view(self, d: Descriptor) -> str:
         """A descriptor as a view, over its buffer where it is one's natural form."""
@@ -95,7 +107,7 @@ class DeclarationText:
             offset = self._sum(0, [(t.coef, self.source(t.source)) for t in byte_terms])
             text += f" + {offset}" if byte_terms else ""
             text += " "
-        names = [f"{dim}{i}" for i, dim in enumerate("d" * len(d.dims))]
+        names = [f"{self._dim_letter}{i}" for i in range(len(d.dims))]
         text += "{" + self._dims(d, names) + "}"
         axis_texts = [self._axis(d, i, names, buffer is not None) for i in range(len(d.axes))]
         text += "[" + ", ".join(axis_texts) + "]"
@@ -181,17 +193,48 @@ class DeclarationText:
         return text
 
 
-def _level_names(block: Block) -> dict[int, str]:
-    """Loop names that stand for one level, and one name for the level, in the whole block."""
-    by_level: dict[int, set[str]] = {}
-    taken = set(block.symbols.registers.values()) | set(load().sources)
+def _loop_names(block: Block) -> dict[int, str]:
+    """The names of the LOOP words. A loop whose own name stands for something else in sums is
+    called by its level."""
+    taken = {*block.symbols.registers.values(), *load().sources, *AMBIGUOUS}
+    if not _reads_one(block):
+        taken.remove("one")
+    names = {}
     for index, word in enumerate(block.words):
         if word.name == "LOOP":
-            name = block.symbols.loops.get(index, default_name("L", word["level"]))
-            by_level.setdefault(word["level"], set()).add(name)
+            default = default_name("L", word["level"])
+            name = block.symbols.loops.get(index, default)
+            good = name not in taken and is_word(name) and not re.fullmatch(r"[sL]\d+", name)
+            names[index] = name if good else default
+    return names
+
+
+def _reads_one(block: Block) -> bool:
+    """Whether the source `one` has to be named in the text."""
+    one = load().sources["one"].code
+    words = (w for w in block.words if w.name == "SET")
+    return any(one in (w["x1"], w["x2"]) for w in words) or any(
+        t.source == one for d in block.descriptors for t in d.terms
+    )
+
+
+def _level_names(block: Block, names: dict[int, str]) -> dict[int, str]:
+    """Loop names that stand for one level, and one name for the level, in the whole block."""
+    by_level: dict[int, set[str]] = {}
+    for index, name in names.items():
+        by_level.setdefault(block.words[index]["level"], set()).add(name)
     single = {level: next(iter(names)) for level, names in by_level.items() if len(names) == 1}
     return {
         level: name
         for level, name in single.items()
-        if name not in taken and sum(name in names for names in by_level.values()) == 1
+        if sum(name in names for names in by_level.values()) == 1 and name not in load().sources
     }
+
+
+def _dim_letter(block: Block, names: dict[int, str]) -> str:
+    """What the names of dims begin with: something that no other name in a sum does."""
+    taken = {*block.symbols.registers.values(), *names.values()}
+    letters = "d"
+    while any(re.fullmatch(rf"{letters}\d", name) for name in taken):
+        letters += "d"
+    return letters

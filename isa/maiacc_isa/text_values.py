@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 
 from maiacc_isa import formats
 from maiacc_isa.load import load
-from maiacc_isa.names import keywords
+from maiacc_isa.names import is_word, keywords
 from maiacc_isa.tables import Descriptor
 
 #: Entries of a constant table on one line.
@@ -17,14 +16,21 @@ TABLE_WIDTH = 24
 
 def quoted(name: str) -> str:
     """A name, in quotes where it is not a plain word."""
-    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and name not in keywords():
-        return name
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return name if is_word(name) and name not in keywords() else string(name)
 
 
 def string(text: str) -> str:
-    """A text in quotes."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """A text in quotes, on one line and without anything that paints a terminal."""
+    return '"' + "".join(_character(c) for c in text) + '"'
+
+
+def _character(c: str) -> str:
+    if c in '"\\':
+        return "\\" + c
+    return c if c.isprintable() else _ESCAPES.get(c, f"\\u{{{ord(c):x}}}")
+
+
+_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def type_text(dtype: str, shape: Iterable[int]) -> str:

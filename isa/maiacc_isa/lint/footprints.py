@@ -99,9 +99,7 @@ class Footprints:
         if (index, first) not in self._actives:
             scope = _Scope(self._block.words[index], self._block, first)
             self._actives[index, first] = [
-                use
-                for use in self.uses(index)
-                if use.when is None or ex.evaluate(use.when, scope)
+                use for use in self.uses(index) if use.when is None or ex.evaluate(use.when, scope)
             ]
         return self._actives[index, first]
 

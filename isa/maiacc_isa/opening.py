@@ -1,0 +1,282 @@
+"""Reads the parts of a ``.maia`` file into a program, trusting nothing they say."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import struct
+from collections.abc import Callable
+from math import prod
+from typing import TypeVar
+
+import msgspec
+
+from maiacc_isa import program as pr
+from maiacc_isa.archive import MEMBER_LIMIT, Reader
+from maiacc_isa.bits import records
+from maiacc_isa.errors import MaiaccError, Place, quote
+from maiacc_isa.load import load
+from maiacc_isa.machine import Machine, builtin_machine, builtin_machines, machine_from_values
+from maiacc_isa.manifest import (
+    BlockNames,
+    BlockRow,
+    BufferRow,
+    Manifest,
+    ParameterRow,
+    TensorRow,
+    Versions,
+    control_of,
+    origins_of,
+)
+from maiacc_isa.names import ADDRESS_LIMIT, RANK_LIMIT, SCALAR_LIMIT
+from maiacc_isa.opening_symbols import check_names
+from maiacc_isa.tables import decode_chain, decode_descriptor, decode_mask, decode_semaphore
+from maiacc_isa.version import FORMAT_VERSION, ISA_VERSION
+from maiacc_isa.word import decode
+
+T = TypeVar("T")
+
+#: Largest manifest, and largest symbols, in bytes.
+TEXT_LIMIT = 16 << 20
+
+#: Members a block may have, with the limit of the instruction set on how many they hold.
+_TABLES = {
+    "code": "words",
+    "desc": "descriptors",
+    "chain": "chains",
+    "sem": "semaphores",
+    "mask": "masks",
+}
+
+_MEMBER = re.compile(
+    r"weights\.bin|symbols\.json|blocks/(\d{1,4})\.(?:code|desc|chain|sem|mask|table)"
+)
+
+
+def damaged(message: str, code: str = "E0606") -> MaiaccError:
+    """The refusal of a manifest that describes no program."""
+    return MaiaccError(code, message)
+
+
+class Opening:
+    """A file being read: its manifest first, everything else from there."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.manifest = self._read_manifest()
+        self._check_members()
+
+    def _read_manifest(self) -> Manifest:
+        data = self._reader.read("manifest.json", TEXT_LIMIT)
+        head = _json(data, Versions, "manifest")
+        for what, found, ours in (
+            ("file format", head.format, FORMAT_VERSION),
+            ("instruction set", head.isa, ISA_VERSION),
+        ):
+            if found[0] != ours[0] or not 0 <= found[1] <= ours[1]:
+                raise MaiaccError(
+                    "E0602",
+                    f"the file is of another version of the {what}",
+                    expected=f"{ours[0]}.0 to {ours[0]}.{ours[1]}",
+                    found=f"{found[0]}.{found[1]}",
+                )
+        return _json(data, Manifest, "manifest")
+
+    def _check_members(self) -> None:
+        """Names and sizes; what members hold is compared when it is read."""
+        members, blocks = self.manifest.members, len(self.manifest.blocks)
+        for name in self._reader.members:
+            if name != "manifest.json" and name not in members:
+                raise damaged(f"the manifest does not know member {name}", "E0603")
+        for name, piece in members.items():
+            member = self._reader.members.get(name)
+            match = _MEMBER.fullmatch(name)
+            known = match is not None and (match[1] is None or int(match[1]) < blocks)
+            if member is None or not known:
+                raise damaged(f"a program has no member {quote(name)} here", "E0603")
+            if member.size != piece.size:
+                raise damaged(f"member {name} is not of the size the manifest says", "E0604")
+
+    def _member(self, name: str, most: int) -> bytes:
+        """A member with its SHA-256 compared; empty if the file does not have it."""
+        piece = self.manifest.members.get(name)
+        if piece is None:
+            return b""
+        data = self._reader.read(name, most)
+        if hashlib.sha256(data).hexdigest() != piece.sha256:
+            raise damaged(f"member {name} is not what the manifest says", "E0604")
+        return data
+
+    # ---- the program --------------------------------------------------------------------
+    def program(self) -> pr.Program:
+        manifest = self.manifest
+        limit = load().limit
+        for what, count in (("blocks", manifest.blocks), ("params", manifest.parameters)):
+            if len(count) > limit(what):
+                raise damaged(f"the program has too many {what}")
+        if not manifest.blocks:
+            raise damaged("the program has no block")
+        machine = self._machine()
+        names = self._symbols()
+        blocks = tuple(self._block(i, row, names[i]) for i, row in enumerate(manifest.blocks))
+        control = control_of(manifest.control, {b.name for b in blocks}, limit("control_depth"))
+        tensors, weights = self._tensors()
+        parameters = tuple(map(_parameter, manifest.parameters))
+        for what, items in (
+            ("blocks", [b.name for b in blocks]),
+            ("parameters", [p.name for p in parameters]),
+            ("tensors", [t.name for t in tensors]),
+        ):
+            if len(set(items)) < len(items):
+                raise damaged(f"two {what} have the same name")
+        return pr.Program(machine, tensors, parameters, blocks, control, weights, self._reader.path)
+
+    def _machine(self) -> Machine:
+        row = self.manifest.machine
+        if not row.name.isprintable() or not row.title.isprintable() or len(row.name) > 200:
+            raise damaged("the machine's name is not a line of text", "E0607")
+        machine = machine_from_values(row.name, row.title, row.values)
+        if machine.digest != row.sha256:
+            raise damaged("the machine's values do not have the digest given", "E0607")
+        if row.name in builtin_machines() and builtin_machine(row.name).digest == row.sha256:
+            return builtin_machine(row.name)
+        return machine
+
+    def _symbols(self) -> list[BlockNames]:
+        count = len(self.manifest.blocks)
+        data = self._member("symbols.json", TEXT_LIMIT)
+        if not data:
+            return [BlockNames()] * count
+        names = _json(data, list[BlockNames], "symbols")
+        if len(names) != count:
+            raise damaged("the symbols are of another program")
+        return names
+
+    def _table(
+        self, number: int, block: str, kind: str, record: str, decoder: Callable[[int], T]
+    ) -> tuple[T, ...]:
+        """A table of a block; refusals name the block and the entry."""
+        bits = load().records[record].bits
+        data = self._member(f"blocks/{number}.{kind}", load().limit(_TABLES[kind]) * bits // 8)
+        items = []
+        for index, item in enumerate(records(data, bits)):
+            try:
+                items.append(decoder(item))
+            except MaiaccError as problem:
+                label = None if kind == "code" else f"{kind} {index}"
+                word = index if kind == "code" else None
+                problem.place = Place(block=block, word=word, label=label)
+                raise
+        return tuple(items)
+
+    def _block(self, number: int, row: BlockRow, names: BlockNames) -> pr.Block:
+        words = self._table(number, row.name, "code", "word_engine", decode)
+        if not words or words[-1].name != "END" or any(w.name == "END" for w in words[:-1]):
+            raise damaged("a block ends with END, and END ends a block")
+        block = pr.Block(
+            name=row.name,
+            words=words,
+            descriptors=self._table(number, row.name, "desc", "descriptor", decode_descriptor),
+            chains=self._table(number, row.name, "chain", "chain", decode_chain),
+            semaphores=self._table(number, row.name, "sem", "semaphore", decode_semaphore),
+            masks=self._table(number, row.name, "mask", "mask", decode_mask),
+            tables=_constant_tables(self._member(f"blocks/{number}.table", MEMBER_LIMIT)),
+            live_in=_live_in(row),
+            buffers=tuple(map(_buffer, names.buffers)),
+            symbols=pr.Symbols(
+                names.descriptors,
+                names.chains,
+                names.semaphores,
+                names.masks,
+                names.tables,
+                names.registers,
+                names.loops,
+            ),
+            origins=origins_of(names, len(words)),
+        )
+        for sem in block.semaphores:
+            if sem.scope == "remote" and sem.origin >= len(block.tables):
+                raise damaged("scope remote names a table that is not there", "E0405")
+        check_names(block)
+        return block
+
+    def _tensors(self) -> tuple[tuple[pr.Tensor, ...], dict[str, pr.Weights]]:
+        tensors, weights = [], {}
+        member = self._reader.members.get("weights.bin")
+        for row in self.manifest.tensors:
+            tensor = _tensor(row)
+            tensors.append(tensor)
+            if row.offset is not None:
+                size = tensor.bytes()
+                if member is None or row.offset < 0 or row.offset + size > member.size:
+                    raise damaged(f"weight {quote(row.name)} lies outside its member", "E0605")
+                start = member.offset + row.offset
+                weights[row.name] = pr.Weights(None, self._reader.path, start, size)
+        return tuple(tensors), weights
+
+
+def _json(data: bytes, kind: type[T], what: str) -> T:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as problem:
+        raise damaged(f"the {what} is damaged: {quote(str(problem))}") from None
+
+
+def _sizes_are_valid(shape: list[int], *others: int) -> bool:
+    return len(shape) <= RANK_LIMIT and all(0 <= n < ADDRESS_LIMIT for n in (*shape, *others))
+
+
+def _tensor(row: TensorRow) -> pr.Tensor:
+    good = row.kind in pr.TENSOR_KINDS and row.dtype in load().dtypes
+    if not good or not _sizes_are_valid(row.shape, row.base):
+        raise damaged(f"tensor {quote(row.name)} is not valid")
+    if (row.kind == "weight") != (row.offset is not None):
+        raise damaged(f"tensor {quote(row.name)}: a weight, and nothing else, has an offset")
+    if (row.kind == "state") != (row.result is not None):
+        raise damaged(f"tensor {quote(row.name)}: a state, and nothing else, has a result")
+    if prod(row.shape) >= ADDRESS_LIMIT:
+        raise damaged(f"tensor {quote(row.name)} is larger than any memory")
+    shape = tuple(row.shape)
+    return pr.Tensor(row.name, row.kind, row.dtype, shape, row.base, row.split, row.result)
+
+
+def _live_in(row: BlockRow) -> tuple[pr.LiveIn, ...]:
+    live_in = tuple(pr.LiveIn(*item) for item in row.live_in)
+    scalars = load().limit("scalars")
+    for x in live_in:
+        if not (0 <= x.reg < scalars and -SCALAR_LIMIT <= x.low <= x.high < SCALAR_LIMIT):
+            raise damaged("a block's live-in register is not valid")
+    if len({x.reg for x in live_in}) < len(live_in):
+        raise damaged("a block's live-in register is given twice")
+    return live_in
+
+
+def _parameter(row: ParameterRow) -> pr.Parameter:
+    good = -SCALAR_LIMIT <= row.low <= row.high < SCALAR_LIMIT and 1 <= row.step < SCALAR_LIMIT
+    if not good:
+        raise damaged(f"parameter {quote(row.name)} has an empty interval")
+    return pr.Parameter(row.name, row.low, row.high, row.step)
+
+
+def _buffer(row: BufferRow) -> pr.Buffer:
+    if row.dtype not in load().dtypes or row.space not in load().spaces:
+        raise damaged(f"buffer {quote(row.name)} has no type or memory")
+    if not _sizes_are_valid(row.shape, row.base, row.slots, row.pitch) or row.slots < 1:
+        raise damaged(f"buffer {quote(row.name)} has a size out of range")
+    shape = tuple(row.shape)
+    return pr.Buffer(row.name, row.dtype, shape, row.space, row.base, row.slots, row.pitch)
+
+
+def _constant_tables(data: bytes) -> tuple[tuple[int, ...], ...]:
+    tables: list[tuple[int, ...]] = []
+    at = 0
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 4], "little")
+        end = at + 4 + 4 * length
+        if not 1 <= length <= load().limit("table_entries") or end > len(data):
+            raise damaged("a constant table is damaged", "E0605")
+        if len(tables) >= load().limit("tables"):
+            raise damaged("a block has too many constant tables", "E0605")
+        tables.append(struct.unpack(f"<{length}i", data[at + 4 : end]))
+        at = end
+    return tuple(tables)
