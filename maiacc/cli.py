@@ -5,7 +5,10 @@ Commands are imported when they are called, so that ``maiacc --help`` loads noth
 
 from __future__ import annotations
 
+import difflib
 import importlib
+import io
+import json
 import os
 import sys
 import tempfile
@@ -14,7 +17,7 @@ from typing import NoReturn
 
 import click
 
-from maiacc_isa.errors import MaiaccError, render
+from maiacc_isa.errors import MaiaccError
 from maiacc_isa.version import ISA_VERSION, __version__
 
 #: Every command with the line that ``maiacc --help`` shows.
@@ -45,6 +48,15 @@ class _Commands(click.Group):
         command: click.Command = module.command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, n=2)
+            question = f" Did you mean {' or '.join(near)}?" if near else ""
+            ctx.fail(f"No such command {args[0]!r}.{question}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -69,26 +81,52 @@ def cli() -> None:
 def main() -> None:
     """Runs a command and exits with its code: 0 fine, 1 usage or bad input, 5 internal error,
     130 interrupted; other codes are those of the errors' classes."""
+    _open_streams()
     try:
-        result = cli.main(standalone_mode=False)
+        result = cli.main(prog_name="maiacc", standalone_mode=False)
         sys.stdout.flush()
         sys.exit(result if isinstance(result, int) else 0)
     except MaiaccError as problem:
-        click.echo(render(problem) if type(problem) is MaiaccError else str(problem), err=True)
-        sys.exit(problem.exit_code)
-    except click.exceptions.Abort:
-        sys.exit(_INTERRUPTED)
-    except KeyboardInterrupt:
+        _refuse(problem)
+    except (click.exceptions.Abort, KeyboardInterrupt):
         sys.exit(_INTERRUPTED)
     except click.ClickException as problem:
         problem.show()
         sys.exit(1)
     except BrokenPipeError:
-        # The reader has gone; keep the interpreter from complaining when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_output()
         sys.exit(1)
+    except OSError as problem:
+        # Files have errors of their own; what is left is standard output, on a full disk.
+        _abandon_output()
+        _refuse(MaiaccError("E0003", f"standard output: {problem.strerror or problem}"))
     except Exception:  # noqa: BLE001  the last line of defence: no user sees a bare traceback
         _internal_error()
+
+
+def _open_streams() -> None:
+    """Standard streams that are there and can print every name, whatever the locale."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _abandon_output() -> None:
+    """Lets the interpreter flush to nowhere when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _refuse(problem: MaiaccError) -> NoReturn:
+    """Says what is wrong: to people and, where one was asked for, as a document."""
+    click.echo(str(problem), err=True)
+    if "--json" in sys.argv[1:]:
+        output = importlib.import_module("maiacc.output")
+        document = {"schema": output.SCHEMA, "error": output.error_document(problem)}
+        click.echo(json.dumps(document))
+    sys.exit(problem.exit_code)
 
 
 def _internal_error() -> NoReturn:

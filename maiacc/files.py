@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from maiacc_isa.archive import open_plain
+import os
+import sys
+
 from maiacc_isa.asm import assemble
+from maiacc_isa.atomic import open_plain
 from maiacc_isa.container import open_program
 from maiacc_isa.errors import MaiaccError, Place
 from maiacc_isa.program import Program
@@ -11,14 +14,20 @@ from maiacc_isa.program import Program
 #: Largest text file read, in bytes.
 TEXT_LIMIT = 16 << 20
 
+#: How standard input and output are called on the command line.
+STANDARD = "-"
+
 
 def read_text(path: str) -> str:
-    """The text of a plain UTF-8 file.
+    """The text of a plain UTF-8 file, or of standard input for ``-``.
 
     Raises ``MaiaccError`` E0002, E0005 or E0006 for what cannot be read as text.
     """
-    with open_plain(path) as file:
-        data = file.read(TEXT_LIMIT + 1)
+    if path == STANDARD:
+        data = sys.stdin.buffer.read(TEXT_LIMIT + 1)
+    else:
+        with open_plain(path) as file:
+            data = file.read(TEXT_LIMIT + 1)
     if len(data) > TEXT_LIMIT:
         raise MaiaccError("E0006", "the text is larger than 16 MiB", place=Place(file=path))
     try:
@@ -36,14 +45,16 @@ def read_text(path: str) -> str:
         raise MaiaccError(
             "E0005", "the text holds a NUL character", place=Place(file=path, line=line)
         )
-    return text.replace("\r\n", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_program(path: str, target: str | None = None) -> Program:
-    """A program from a .maia file, or from a program text (any other file).
+    """A program from a .maia file, or from a program text (any other file, or ``-``).
 
     ``target`` replaces the machine a text names; a .maia file is for its own machine.
     """
+    if path == STANDARD:
+        return assemble(read_text(path), path, target)
     with open_plain(path) as file:
         archive = file.read(4) == b"PK\x03\x04"
     if not archive and not path.endswith(".maia"):
@@ -59,3 +70,16 @@ def read_program(path: str, target: str | None = None) -> Program:
             hint="disassemble it and assemble the text with --target",
         )
     return program
+
+
+def not_the_input(output: str, source: str) -> None:
+    """Raises ``MaiaccError`` E0003 if the output would take the place of the input."""
+    if STANDARD in (output, source) or not os.path.exists(output):
+        return
+    if os.path.realpath(output) == os.path.realpath(source):
+        raise MaiaccError(
+            "E0003",
+            "the output would take the place of the input",
+            place=Place(file=output),
+            hint="choose another name with -o",
+        )

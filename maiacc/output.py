@@ -1,36 +1,65 @@
-"""Writing files so that a file under its name is always complete."""
+"""What commands write: files that are complete under their name, and documents."""
 
 from __future__ import annotations
 
-import contextlib
-import os
+import shutil
+import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from maiacc_isa.archive import cannot_write
+from maiacc.files import STANDARD
+from maiacc_isa.atomic import AtomicFile
+from maiacc_isa.container import save
+from maiacc_isa.errors import ErrorList, MaiaccError, Place
+from maiacc_isa.program import Program
+
+#: Version of the JSON documents.
+SCHEMA = 1
 
 
 def write_atomically(path: str, chunks: Iterable[bytes]) -> None:
-    """Writes a file beside its destination and moves it there when all has been written.
+    """Writes a file that appears under its name when all has been written.
 
     Raises ``MaiaccError`` E0003 if it cannot be written.
     """
-    destination = Path(path)
-    temporary: str | None = None
-    try:
-        handle, temporary = tempfile.mkstemp(".part", f".{destination.name}.", destination.parent)
-        with os.fdopen(handle, "wb") as file:
-            for chunk in chunks:
-                file.write(chunk)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, destination)
-        temporary = None
-    except (OSError, ValueError) as problem:
-        raise cannot_write(destination, problem) from None
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
+    with AtomicFile(path) as file:
+        for chunk in chunks:
+            file.write(chunk)
+
+
+def save_program(program: Program, path: str, symbols: bool) -> None:
+    """Writes a program file; to standard output, unless that is a terminal, for ``-``."""
+    if path != STANDARD:
+        save(program, path, symbols=symbols)
+        return
+    if sys.stdout.isatty():
+        raise MaiaccError(
+            "E0003",
+            "a program file is not written to a terminal",
+            hint="name a file with -o, or pipe the output",
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "program.maia"
+        save(program, str(whole), symbols=symbols)
+        with whole.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+
+
+def error_document(problem: MaiaccError) -> dict[str, Any]:
+    """What a JSON document says about an error; several are under ``errors``."""
+    document: dict[str, Any] = {
+        "code": problem.code,
+        "message": problem.message,
+        "place": str(problem.place or Place()),
+        "line": problem.place.line if problem.place else None,
+        "column": problem.place.column if problem.place else None,
+        "node": problem.node,
+        "expected": problem.expected,
+        "found": problem.found,
+        "hint": problem.hint,
+    }
+    if isinstance(problem, ErrorList):
+        document["errors"] = [error_document(error) for error in problem.errors]
+    return document

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import json
 
 import click
 
+from maiacc.output import SCHEMA
 from maiacc_isa.errors import MaiaccError, codes, quote
 from maiacc_isa.load import load
 from maiacc_isa.manual.pages import page
@@ -14,9 +16,14 @@ from maiacc_isa.spec import Stage, Trap
 
 @click.command(name="explain")
 @click.argument("name")
-def command(name: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def command(name: str, as_json: bool) -> None:
     """Explain NAME: an error code (E0802), instruction (mmsp), stage (exp) or trap (race)."""
-    click.echo(explanation(name), nl=False)
+    text = explanation(name)
+    if as_json:
+        click.echo(json.dumps({"schema": SCHEMA, "name": name, "markdown": text}))
+    else:
+        click.echo(text, nl=False)
 
 
 def explanation(name: str) -> str:
