@@ -137,13 +137,27 @@ def source(target: str, **sizes: int) -> str:
     pitch = align(piece * 2, 64)
     csram.take(slots * pitch)
     return TEXT.substitute(
-        target=target, n=n, piece=piece, slots=slots, lag=lag, free=slots - lag,
+        target=target,
+        n=n,
+        piece=piece,
+        slots=slots,
+        lag=lag,
+        free=slots - lag,
         net=f"NET{ways[-1]}",
-        chips=chips, clusters=mc.clusters, others=mc.clusters - 1, group=group, groups=groups,
-        behind=(mc.clusters - 1) * piece, steps=chips - 1, forwards=chips - 2, pitch=pitch,
+        chips=chips,
+        clusters=mc.clusters,
+        others=mc.clusters - 1,
+        group=group,
+        groups=groups,
+        behind=(mc.clusters - 1) * piece,
+        steps=chips - 1,
+        forwards=chips - 2,
+        pitch=pitch,
         nexts=table("nextof", [(c + 1) % chips for c in range(chips)]),
         prevs=table("prevof", [(c - 1) % chips for c in range(chips)]),
-        at_x=hbm.take(n * 2), at_y=hbm.take(chips * n * 2), bounce=csram.take(2 * pitch),
+        at_x=hbm.take(n * 2),
+        at_y=hbm.take(chips * n * 2),
+        bounce=csram.take(2 * pitch),
     )
 
 

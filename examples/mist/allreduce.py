@@ -107,7 +107,8 @@ def links(mc: Machine) -> list[int]:
     found = []
     for r in range(1, mc.chips):
         fits = [
-            link for link in range(mc.links)
+            link
+            for link in range(mc.links)
             if link not in found and all(mc.reaches(link, c, c ^ r) for c in range(mc.chips))
         ]
         if not fits:
@@ -147,23 +148,34 @@ def source(target: str, **sizes: int) -> str:
     put = here.replace("Y", "came")
     shard_of_peer = here.replace("Y", "area").replace("chip", "p{r}")
     return TEXT.substitute(
-        target=target, n=n, chips=chips, chips2=2 * chips, last=chips - 1, more=chips - 1,
-        shard=shard, part=part, chunk=part * everyone, chunks=chunks,
+        target=target,
+        n=n,
+        chips=chips,
+        chips2=2 * chips,
+        last=chips - 1,
+        more=chips - 1,
+        shard=shard,
+        part=part,
+        chunk=part * everyone,
+        chunks=chunks,
         rows=table("rows", rows),
         peers=each("  reg p{r}   = s{s}") + "\n  " + "\n  ".join(peers),
         setpeers=each("  p{r} = peer{r}[chip] on chip"),
         sems=each(
             "  sem came{r}  : NET{q} -> LD0 remote(peer{r})\n  sem ready{r} : ST -> NET{q} chip"
         ),
-        scatter=each(
-            f"    NET{{q}} put {put} drop, {shard_of_peer} peer=p{{r}} post(came{{r}})"
-        ),
+        scatter=each(f"    NET{{q}} put {put} drop, {shard_of_peer} peer=p{{r}} post(came{{r}})"),
         gather=each(f"    NET{{q}} put {here} drop, {here} peer=p{{r}} wait(ready{{r}})"),
         waits="    LD0 sync wait(taken)\n" + pairs("LD0 sync wait", "came"),
         readies=pairs("ST sync post", "ready"),
-        at_x=hbm.take(2 * n * 2), at_came=n * 2, at_y=hbm.take(n * 2),
-        tx=tsram.take(2 * pitch), tx_pitch=pitch, sum=tsram.take(part * 4),
-        ty=tsram.take(2 * out), ty_pitch=out,
+        at_x=hbm.take(2 * n * 2),
+        at_came=n * 2,
+        at_y=hbm.take(n * 2),
+        tx=tsram.take(2 * pitch),
+        tx_pitch=pitch,
+        sum=tsram.take(part * 4),
+        ty=tsram.take(2 * out),
+        ty_pitch=out,
     )
 
 

@@ -110,13 +110,27 @@ def source(target: str, **sizes: int) -> str:
         raise ValueError("n is too large for one pass")
     hbm, tsram = Space(), Space()
     return TEXT.substitute(
-        target=target, n=n, rows=rows, cols=cols, cc=cc, chunks=chunks,
-        starts=table("starts", starts), groups=groups, gr=rows // groups,
+        target=target,
+        n=n,
+        rows=rows,
+        cols=cols,
+        cc=cc,
+        chunks=chunks,
+        starts=table("starts", starts),
+        groups=groups,
+        gr=rows // groups,
         piece=rows // groups * cols,
-        last=cols - 1, bottom=rows - 1, all=everyone,
-        at_x=hbm.take(n * 8), at_y=hbm.take(n * 8),
-        tx=tsram.take(bytes_), ts=tsram.take(bytes_), ty=tsram.take(bytes_),
-        ta=tsram.take(rows * 8), tt=tsram.take(8), tl=tsram.take(everyone * 8),
+        last=cols - 1,
+        bottom=rows - 1,
+        all=everyone,
+        at_x=hbm.take(n * 8),
+        at_y=hbm.take(n * 8),
+        tx=tsram.take(bytes_),
+        ts=tsram.take(bytes_),
+        ty=tsram.take(bytes_),
+        ta=tsram.take(rows * 8),
+        tt=tsram.take(8),
+        tl=tsram.take(everyone * 8),
         tu=tsram.take(everyone * 8),
     )
 

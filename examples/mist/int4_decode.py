@@ -114,13 +114,31 @@ def source(target: str, **sizes: int) -> str:
     hbm, tsram = Space(), Space()
     pitch = align(rows * chunk // 2, 64)
     return TEXT.substitute(
-        target=target, m=m, k=k, n=n, group=group, groups=k // group, chunk=chunk,
-        chunk2=2 * chunk, gc=gc, gc2=2 * gc, gpad=kpad // group, kpad=kpad, rows=rows, nb=nb,
-        pairs=pairs, pitch=pitch,
-        at_x=hbm.take(m * k * 2), at_w=hbm.take(n * k // 2),
-        at_s=hbm.take(n * k // group * 2), at_y=hbm.take(m * n * 2),
-        tx=tsram.take(m * kpad * 2), ts=tsram.take(rows * kpad // group * 2),
-        te=tsram.take(3 * pitch), to=tsram.take(3 * pitch), ty=tsram.take(m * rows * 2),
+        target=target,
+        m=m,
+        k=k,
+        n=n,
+        group=group,
+        groups=k // group,
+        chunk=chunk,
+        chunk2=2 * chunk,
+        gc=gc,
+        gc2=2 * gc,
+        gpad=kpad // group,
+        kpad=kpad,
+        rows=rows,
+        nb=nb,
+        pairs=pairs,
+        pitch=pitch,
+        at_x=hbm.take(m * k * 2),
+        at_w=hbm.take(n * k // 2),
+        at_s=hbm.take(n * k // group * 2),
+        at_y=hbm.take(m * n * 2),
+        tx=tsram.take(m * kpad * 2),
+        ts=tsram.take(rows * kpad // group * 2),
+        te=tsram.take(3 * pitch),
+        to=tsram.take(3 * pitch),
+        ty=tsram.take(m * rows * 2),
     )
 
 

@@ -149,17 +149,43 @@ def source(target: str, **sizes: int) -> str:
         raise ValueError("X is too large for one pass")
     hbm, tsram, csram = Space(), Space(), Space()
     parts = {
-        "tx": seg * 4, "hit": seg * 4, "run": seg * 4, "above": rows * 4, "flat": seg * 4,
-        "list": seg * 4, "many": 4, "tall": everyone * 4, "ends": everyone * 4 + 4,
-        "flag": everyone * 8, "range": 8, "out": p * 4, "rc": p * 16, "total": 8,
+        "tx": seg * 4,
+        "hit": seg * 4,
+        "run": seg * 4,
+        "above": rows * 4,
+        "flat": seg * 4,
+        "list": seg * 4,
+        "many": 4,
+        "tall": everyone * 4,
+        "ends": everyone * 4 + 4,
+        "flag": everyone * 8,
+        "range": 8,
+        "out": p * 4,
+        "rc": p * 16,
+        "total": 8,
     }
     addresses = {name: tsram.take(bytes_) for name, bytes_ in parts.items()}
     return TEXT.substitute(
-        target=target, r=r, c=c, n=n, rows=rows, cols=cols, seg=seg, p=p,
-        last=cols - 1, bottom=rows - 1, all=everyone, all1=everyone + 1, lastlist=everyone - 1,
+        target=target,
+        r=r,
+        c=c,
+        n=n,
+        rows=rows,
+        cols=cols,
+        seg=seg,
+        p=p,
+        last=cols - 1,
+        bottom=rows - 1,
+        all=everyone,
+        all1=everyone + 1,
+        lastlist=everyone - 1,
         end=everyone * (seg + p) + 1,
-        at_x=hbm.take(n * 4), at_i=hbm.take(n * 16), at_n=hbm.take(8),
-        lall=csram.take(everyone * seg * 4), call=csram.take(everyone * 4), **addresses,
+        at_x=hbm.take(n * 4),
+        at_i=hbm.take(n * 16),
+        at_n=hbm.take(8),
+        lall=csram.take(everyone * seg * 4),
+        call=csram.take(everyone * 4),
+        **addresses,
     )
 
 

@@ -124,7 +124,8 @@ def _stage(form: Form, s: Shape) -> str:
     first = "\n".join(
         f"    CLD copy c{x.name}{{n:{s.begin}, r:{s.width}, d:{d}}}[n, k, r, d], "
         f"{x.name}{{n:{s.begin}, r:{s.width}, d:{d}}}[col + {s.width}*n + r, {d}*k + d]{_fill(x)}"
-        + " post(staged)" * (x is form.b[-1])
+        + " post(staged)"
+        * (x is form.b[-1])
         for x in form.b
         for d in (s.depth // x.group,)
     )

@@ -113,11 +113,26 @@ def source(target: str, **sizes: int) -> str:
     if tsram.at > mc.space_bytes("tsram"):
         raise ValueError("v is too large")
     return TEXT.substitute(
-        target=target, v=v, c=c, n=n, rows=rows, w=w, rest=slices + everyone - 1, all=everyone,
-        vr=vr, vwords=cdiv(v, vr), uwords=uwords, npad=uwords * rows,
+        target=target,
+        v=v,
+        c=c,
+        n=n,
+        rows=rows,
+        w=w,
+        rest=slices + everyone - 1,
+        all=everyone,
+        vr=vr,
+        vwords=cdiv(v, vr),
+        uwords=uwords,
+        npad=uwords * rows,
         wall=w * everyone,
-        at_x=hbm.take(v * c * 4), at_u=hbm.take(n * c * 4), at_i=hbm.take(n * 4),
-        at_y=hbm.take(v * c * 4), ty_pitch=ty_pitch, tu_pitch=tu_pitch, **addresses,
+        at_x=hbm.take(v * c * 4),
+        at_u=hbm.take(n * c * 4),
+        at_i=hbm.take(n * 4),
+        at_y=hbm.take(v * c * 4),
+        ty_pitch=ty_pitch,
+        tu_pitch=tu_pitch,
+        **addresses,
     )
 
 

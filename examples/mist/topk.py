@@ -122,12 +122,27 @@ def source(target: str, **sizes: int) -> str:
     share = cdiv(k, everyone)
     hbm, tsram = Space(), Space()
     return TEXT.substitute(
-        target=target, n=n, k=k, per=per, end=align(n, everyone) + everyone, most=most,
-        levels="".join(levels), buffers="\n".join(buffers), clusters=mc.clusters, len=length,
-        deal=cdiv(length, mc.tiles), final=final, share=share,
-        at_x=hbm.take(n * 4), at_v=hbm.take(k * 4), at_i=hbm.take(k * 8),
-        key=tsram.take(most * 4), pos=tsram.take(most * 4), long=tsram.take(share * 8),
-        allkey=csram.take(mc.clusters * length * 4), allpos=csram.take(mc.clusters * length * 4),
+        target=target,
+        n=n,
+        k=k,
+        per=per,
+        end=align(n, everyone) + everyone,
+        most=most,
+        levels="".join(levels),
+        buffers="\n".join(buffers),
+        clusters=mc.clusters,
+        len=length,
+        deal=cdiv(length, mc.tiles),
+        final=final,
+        share=share,
+        at_x=hbm.take(n * 4),
+        at_v=hbm.take(k * 4),
+        at_i=hbm.take(k * 8),
+        key=tsram.take(most * 4),
+        pos=tsram.take(most * 4),
+        long=tsram.take(share * 8),
+        allkey=csram.take(mc.clusters * length * 4),
+        allpos=csram.take(mc.clusters * length * 4),
     )
 
 
