@@ -206,8 +206,7 @@ def source(target: str, **sizes: int) -> str:
     size = {**SIZES[target], **sizes}
     n, q, k, chunk, rows = (size[name] for name in ("n", "q", "k", "chunk", "rows"))
     a, b, c, d, e, f = (size[name] for name in "abcdef")
-    mc = machine(target)
-    everyone = mc.clusters * mc.tiles
+    everyone = machine(target).clusters * machine(target).tiles
     hbm, first, second, third = Space(), Space(), Space(), Space()
     i_pitch, s_pitch = align(chunk * 8, 64), align(rows * k * 2, 64)
     y_pitch, inner = align(d * e * f * 2, 64), d * e * f

@@ -18,7 +18,8 @@ from maiacc_isa.asm_nodes import Pos, Statement
 from maiacc_isa.load import load
 from maiacc_isa.names import ADDRESS_LIMIT, RANK_LIMIT, SCALAR_LIMIT, reserved_meaning
 from maiacc_isa.program import Buffer, LiveIn
-from maiacc_isa.tables import Chain, Mask, Semaphore, Step, encode_chain, encode_semaphore
+from maiacc_isa.table_codec import encode_chain, encode_semaphore
+from maiacc_isa.tables import Chain, Mask, Semaphore, Step
 
 
 class Declarations:

@@ -12,15 +12,8 @@ from maiacc_isa.asm_places import Place, Places
 from maiacc_isa.asm_sums import Scope, Sums
 from maiacc_isa.load import load
 from maiacc_isa.names import default_name, named
-from maiacc_isa.tables import (
-    Axis,
-    Descriptor,
-    Dim,
-    Sized,
-    Term,
-    decode_descriptor,
-    encode_descriptor,
-)
+from maiacc_isa.table_codec import decode_descriptor, encode_descriptor
+from maiacc_isa.tables import Axis, Descriptor, Dim, Sized, Term
 
 #: Coordinates that fit the signed field `start` of an axis.
 START_LIMIT = 1 << 15

@@ -25,7 +25,7 @@ from maiacc_isa.errors import ErrorList, MaiaccError, Place, quote
 from maiacc_isa.load import load
 from maiacc_isa.manifest import block_names, manifest_of
 from maiacc_isa.opening import TEXT_LIMIT, Opening
-from maiacc_isa.tables import encode_chain, encode_descriptor, encode_mask, encode_semaphore
+from maiacc_isa.table_codec import encode_chain, encode_descriptor, encode_mask, encode_semaphore
 from maiacc_isa.word import encode
 
 T = TypeVar("T")

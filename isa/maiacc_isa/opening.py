@@ -30,7 +30,7 @@ from maiacc_isa.manifest import (
 )
 from maiacc_isa.names import ADDRESS_LIMIT, RANK_LIMIT, SCALAR_LIMIT
 from maiacc_isa.opening_symbols import check_names
-from maiacc_isa.tables import decode_chain, decode_descriptor, decode_mask, decode_semaphore
+from maiacc_isa.table_codec import decode_chain, decode_descriptor, decode_mask, decode_semaphore
 from maiacc_isa.version import FORMAT_VERSION, ISA_VERSION
 from maiacc_isa.word import decode
 

@@ -9,7 +9,8 @@ from maiacc_isa.bits import to_bytes
 from maiacc_isa.load import load
 from maiacc_isa.names import AMBIGUOUS, default_name, is_word
 from maiacc_isa.program import Block, Buffer, Program
-from maiacc_isa.tables import Chain, Descriptor, Semaphore, Term, encode_descriptor
+from maiacc_isa.table_codec import encode_descriptor
+from maiacc_isa.tables import Chain, Descriptor, Semaphore, Term
 from maiacc_isa.text_plain import nests, plain_view
 from maiacc_isa.text_values import fill_text, immediate_text, quoted, string
 

@@ -11,15 +11,7 @@ from isa.strategies import chains, descriptors, masks, semaphores, words
 from maiacc_isa.errors import MaiaccError, codes
 from maiacc_isa.load import load
 from maiacc_isa.manual.pages import example_block
-from maiacc_isa.tables import (
-    Axis,
-    Chain,
-    Descriptor,
-    Dim,
-    Mask,
-    Semaphore,
-    Step,
-    Term,
+from maiacc_isa.table_codec import (
     decode_chain,
     decode_descriptor,
     decode_mask,
@@ -29,6 +21,7 @@ from maiacc_isa.tables import (
     encode_mask,
     encode_semaphore,
 )
+from maiacc_isa.tables import Axis, Chain, Descriptor, Dim, Mask, Semaphore, Step, Term
 from maiacc_isa.word import Word, complete, decode, encode, encode_bytes
 
 MANY = settings(max_examples=6_000, deadline=None)

@@ -71,7 +71,9 @@ def test_every_race_names_both_words_and_the_bytes() -> None:
             if finding.code == "E0802":
                 assert finding.site is not None
                 assert finding.other is not None
-                assert re.search(r"\w+ \(\w+ 0x[0-9a-f]+ to 0x[0-9a-f]+\) and ", finding.memory or "")
+                assert re.search(
+                    r"\w+ \(\w+ 0x[0-9a-f]+ to 0x[0-9a-f]+\) and ", finding.memory or ""
+                )
 
 
 def test_messages(golden: Golden) -> None:

@@ -82,7 +82,12 @@ def _program(tiles: int, clusters: int, phases: int, trips: tuple[int, ...]) -> 
     head = HEAD.format(target="maia200", rows=rows, cols=cols, wide=wide, **sizes, **at)
     body = "".join(
         PHASE.format(
-            p=p, outer=trips[0], middle=trips[1] + p, inner=trips[2] + 12 * p, slots=2 + p % 3, **sizes
+            p=p,
+            outer=trips[0],
+            middle=trips[1] + p,
+            inner=trips[2] + 12 * p,
+            slots=2 + p % 3,
+            **sizes,
         )
         for p in range(phases)
     )

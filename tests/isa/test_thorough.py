@@ -134,7 +134,17 @@ def _origin(rng: random.Random, block: Block) -> Block | None:
     return replace(block, descriptors=tuple(views))
 
 
-CHANGES = [_drop("waits"), _drop("posts"), _count, _tokens, _tokens, _swap, _trip, _immediate, _origin]
+CHANGES = [
+    _drop("waits"),
+    _drop("posts"),
+    _count,
+    _tokens,
+    _tokens,
+    _swap,
+    _trip,
+    _immediate,
+    _origin,
+]
 
 
 def _mutant(rng: random.Random, program: Program) -> Program | None:
@@ -167,7 +177,12 @@ def _campaign(seed: int, count: int) -> None:
         if mutant is None:
             continue
         quick, thorough = prove(mutant), prove(mutant, thorough=True)
-        assert quick.proven == thorough.proven, (RIGHT[at].stem, number, _codes(quick), _codes(thorough))
+        assert quick.proven == thorough.proven, (
+            RIGHT[at].stem,
+            number,
+            _codes(quick),
+            _codes(thorough),
+        )
         refused += not quick.proven
     assert refused > count / 4
 

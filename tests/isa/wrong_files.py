@@ -9,7 +9,8 @@ from typing import Any
 
 from isa.repack import members_of, packed, signed, with_json, with_member
 from maiacc_isa.bits import to_bytes
-from maiacc_isa.tables import Semaphore, encode_semaphore
+from maiacc_isa.table_codec import encode_semaphore
+from maiacc_isa.tables import Semaphore
 from maiacc_isa.zip_layout import CENTRAL, CENTRAL_MARK, END
 
 TEXT = f"""mist 1.0

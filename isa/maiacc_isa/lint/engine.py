@@ -287,6 +287,6 @@ class Deadlock(Stop):
 
 def _split(trip: Val) -> None:
     """A trip count that depends on values fixed for the block is proven value by value."""
-    roots = [root for sym in trip.terms for root in (sym.roots or (sym,))]
-    if roots and all(root.key is not None for root in roots):
-        raise NeedSplit(roots[0])
+    cuts = [sym.halfway() for sym in trip.terms]
+    if cuts and cuts[0] is not None and None not in cuts:
+        raise NeedSplit(*cuts[0])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from maiacc_isa.lint.run import Event, Run
+from maiacc_isa.lint.regions import Region
+from maiacc_isa.lint.run import Done, Event, Run
 from maiacc_isa.lint.tokens import Clock
 from maiacc_isa.lint.values import Val
 from maiacc_isa.lint.walker import Walker
@@ -17,21 +18,17 @@ class NotSteady(Exception):  # noqa: N818
 @dataclass
 class Head:
     """The state when all control processors stand at the head of a loop. ``at`` is the length of
-    the trace, ``pending`` the words that wait in each queue; ``clocks``, if they are wanted, are
-    what every queue knows and every token tells."""
+    the trace, ``pending`` the words that wait in each queue, ``waiting`` their numbers;
+    ``clocks``, if they are wanted, are what every queue knows and every token tells."""
 
     at: int
     tick: int
     levels: tuple[int, ...]
     pending: list[list[Event]]
+    waiting: list[list[int]]
     registers: dict[int, list[Val | None]]
     places: tuple[object, ...]
     clocks: list[Clock | None]
-
-    @property
-    def waiting(self) -> list[list[int]]:
-        """The numbers of the words that wait in each queue."""
-        return [[event.index for event in queue] for queue in self.pending]
 
     def like(self, other: Head) -> bool:
         """Whether tokens, waiting words and the control processors elsewhere are the same."""
@@ -47,11 +44,13 @@ def take_head(run: Run, members: list[Walker]) -> Head:
         clocks += [process.clock.copy() for process in run.by_number]
         clocks += [token for counter in run.counters.queues.values() for token in counter]
     places = tuple(walker.key() if id(walker) not in inside else () for walker in run.walkers)
+    pending = [[event for event, _ in p.pending] for p in run.by_number]
     return Head(
         at=len(run.trace),
         tick=run.tick,
         levels=run.counters.levels(),
-        pending=[[event for event, _ in p.pending] for p in run.by_number],
+        pending=pending,
+        waiting=[[event.index for event in queue] for queue in pending],
         registers={id(member): list(member.registers) for member in members},
         places=places,
         clocks=clocks,
@@ -64,3 +63,33 @@ def difference(new: Val | None, old: Val | None) -> int | None:
         return 0 if new is old else None
     change = new - old
     return change.const if change.known else None
+
+
+def same_value(a: Val | None, b: Val | None) -> bool:
+    """Whether two values are the same expression, or both absent."""
+    return a is b if a is None or b is None else a.same(b)
+
+
+def same_place(a: Done, b: Done) -> bool:
+    """Whether two touches are of the same operand and queue, in the same memory."""
+    x, y = a.record, b.record
+    return (x.operand, x.mode, x.process, a.owner, a.weight) == (
+        y.operand,
+        y.mode,
+        y.process,
+        b.owner,
+        b.weight,
+    )
+
+
+def region_step(new: Region, old: Region) -> int:
+    """By how much a region has moved. Raises ``NotSteady`` if it has changed otherwise."""
+    if (new.steps, new.run, new.guard) != (old.steps, old.run, old.guard):
+        raise NotSteady
+    step = difference(new.base, old.base)
+    if step is None or (new.other is None) != (old.other is None):
+        raise NotSteady
+    far, far_before = new.other, old.other
+    if far is not None and far_before is not None and region_step(far, far_before) != step:
+        raise NotSteady
+    return step

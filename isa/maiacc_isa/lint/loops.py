@@ -8,21 +8,16 @@ state it can really be left in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from maiacc_isa.lint.findings import Finding
 from maiacc_isa.lint.heads import Head, take_head
 from maiacc_isa.lint.instances import Team
-from maiacc_isa.lint.memory import Owner
+from maiacc_isa.lint.leaving import Activation, Entries, weaken
 from maiacc_isa.lint.run import Process, Run
 from maiacc_isa.lint.steady import LAG_LIMIT, PERIOD_LIMIT, Steady
-from maiacc_isa.lint.tokens import Clock
 from maiacc_isa.lint.tree import Leaf, Loop, walk
-from maiacc_isa.lint.values import Sym, Val
-from maiacc_isa.lint.walker import SCALAR_LIMIT, Frame, Walker
-from maiacc_isa.lint.written import Written
+from maiacc_isa.lint.walker import Frame, Walker
 
 #: Loops with fewer iterations than this are not searched for a steady state.
 SHORT = 6
@@ -30,26 +25,12 @@ SHORT = 6
 #: Heads remembered of one execution of a loop: a steady state is looked for in the last ones.
 HEADS_KEPT = max(3 * PERIOD_LIMIT, LAG_LIMIT) + 2
 
+#: Of so many iterations of a long loop, the first SEARCHED are searched for a steady state.
+SEARCHED_OF = 1024
+SEARCHED = HEADS_KEPT + PERIOD_LIMIT
+
 #: Different loops with unknown trip counts that one proof tells apart.
 CONTEXT_LIMIT = 64
-
-
-@dataclass(eq=False)
-class Activation:
-    """One execution of a loop by the control processors that take part."""
-
-    loop: Loop
-    unknown: bool
-    low: int
-    most: int
-    context: int
-    members: list[Walker] = field(default_factory=list)
-    frames: dict[int, Frame] = field(default_factory=dict)
-    heads: dict[int, Head] = field(default_factory=dict)
-    start: Head | None = None
-    written: dict[Owner, Written] = field(default_factory=dict)
-    clocks: list[Clock] = field(default_factory=list)
-    tokens: list[tuple[Clock | None, ...]] = field(default_factory=list)
 
 
 class Loops:
@@ -188,6 +169,8 @@ class Loops:
 
     def _known_head(self, activation: Activation, count: int) -> None:
         trips = [activation.frames[id(m)].trip or 0 for m in activation.members]
+        if count % SEARCHED_OF >= SEARCHED:
+            return
         self._remember(activation, count)
         if count + 1 >= min(trips):
             return
@@ -223,7 +206,7 @@ class Loops:
             done = bool(self._steady.skip(members, heads, count, left, all_or_none=True))
         if not done:
             return []
-        self._weaken(activation)
+        weaken(self._run, activation, self._inside(activation))
         return list(activation.members)
 
     def _balanced(self, activation: Activation, head: Head) -> bool:
@@ -251,35 +234,14 @@ class Loops:
         )
         return False
 
-    def _weaken(self, activation: Activation) -> None:
-        """Leaves the loop in a state that holds however often it has run.
-
-        What is known of events outside the loop is what was known at the first head at which
-        it can be left; what is known of events inside is what a steady iteration knows.
-        """
+    def _inside(self, activation: Activation) -> Entries:
+        """The entries of clocks that are of events inside a loop."""
         run = self._run
-        start = activation.start
-        assert start is not None
         inside = np.zeros(run.width, dtype=bool)
         for context, offset in self._offsets.items():
             if self._within(context, activation.context):
                 inside[offset : offset + len(run.by_number)] = True
-        for process, before in zip(run.by_number, activation.clocks, strict=True):
-            _weaken(process.clock, before, inside)
-        for counter, old in zip(run.counters.queues.values(), activation.tokens, strict=True):
-            for position, before_token in enumerate(old[: len(counter)]):
-                token = counter[position]
-                if token is None:
-                    continue
-                token = token.copy()
-                if before_token is None:
-                    before_token = np.zeros(0, np.int64)
-                _weaken(token, before_token, inside)
-                counter[position] = token
-        run.memory.restore_written(activation.written)
-        run.memory.blur(start.tick)
-        for member in activation.members:
-            self._forget_registers(member, activation)
+        return inside
 
     def _within(self, context: int, outer: int) -> bool:
         while context:
@@ -287,33 +249,6 @@ class Loops:
                 return True
             context = self._parents[context]
         return False
-
-    def _forget_registers(self, member: Walker, activation: Activation) -> None:
-        """Registers that the loop sets hold something that depends on how often it ran."""
-        start = activation.start
-        assert start is not None
-        before = start.registers[id(member)]
-        moduli = _moduli(activation.loop)
-        for number, value in enumerate(member.registers):
-            old = before[number]
-            if value is not None and old is not None and value.same(old):
-                continue
-            if old is None or value is None:
-                member.registers[number] = None
-                continue
-            low, high = (
-                (0, moduli[number] - 1) if number in moduli else (-SCALAR_LIMIT, SCALAR_LIMIT - 1)
-            )
-            private = next(
-                (
-                    s.instance
-                    for s in activation.frames[id(member)].value.terms
-                    if s.instance is not None
-                ),
-                None,
-            )
-            name = f"s{number} after {activation.loop.name}"
-            member.registers[number] = Val(0, {Sym(name, low, high, private): 1})
 
 
 def _related(one: Team, two: Team) -> bool:
@@ -329,23 +264,3 @@ def unknown_differs(activation: Activation, frame: Frame) -> bool:
         return False
     other = next(iter(activation.frames.values()))
     return not other.value.same(frame.value)
-
-
-def _weaken(
-    clock: Clock, before: Clock, inside: np.ndarray[tuple[int], np.dtype[np.bool_]]
-) -> None:
-    old = np.zeros(len(clock), np.int64)
-    old[: len(before)] = before[: len(clock)]
-    outside = ~inside[: len(clock)]
-    clock[outside] = np.minimum(clock[outside], old[outside])
-
-
-def _moduli(loop: Loop) -> dict[int, int]:
-    """Registers that a loop sets by remainders only, and the length of each ring."""
-    found: dict[int, set[int]] = {}
-    for node, _ in walk([loop]):
-        word = node.word
-        if "dest" in word.fields:
-            modulus = word["m"] if word.name == "SET" and word["fn"] == "mod" else 0
-            found.setdefault(word["dest"], set()).add(modulus)
-    return {reg: max(sizes) for reg, sizes in found.items() if 0 not in sizes}

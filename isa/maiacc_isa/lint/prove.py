@@ -201,7 +201,7 @@ class _Prover:
         engine.run.memory.restore_written(memories.written)
         report.instances = max(report.instances, len(engine.run.cast.instances))
         self._alike = engine.run.cast.alike
-        report.when = self._when(block, intervals)
+        report.when = self._when(block, intervals, not effort.split)
         try:
             engine.execute()
         except Deadlock as problem:
@@ -217,7 +217,7 @@ class _Prover:
             memories.plain_bits[name] = memories.plain_bits.get(name, 0) + bits
         return Memories(engine.run.memory.written_copy(), memories.plain_bits)
 
-    def _when(self, block: Block, intervals: Intervals) -> str | None:
+    def _when(self, block: Block, intervals: Intervals, loose: bool) -> str | None:
         """The case in words: which scalars have which values."""
         parts = []
         for (kind, number, *_), (low, high) in intervals.items():
@@ -230,6 +230,8 @@ class _Prover:
             elif kind == "in":
                 name = block.symbols.registers.get(int(str(number)), f"s{number}")
             parts.append(f"{name} = {low}" if low == high else f"{name} in {low}..{high}")
+        if loose:
+            parts.append(f"any number of turns, since there are more than {CASE_LIMIT} cases")
         return ", ".join(parts) or None
 
     # ---- outputs ------------------------------------------------------------------------
@@ -287,9 +289,8 @@ def _closer(effort: Effort) -> list[Effort]:
 
 
 def _halves(intervals: Intervals, need: NeedSplit) -> list[Intervals]:
-    """The two halves of the interval of an unknown, the upper one first."""
+    """The two parts of the interval of an unknown, the upper one first."""
     sym = need.sym
     assert sym.key is not None
-    middle = (sym.low + sym.high) // 2
-    upper = {**intervals, sym.key: (middle + 1, sym.high)}
-    return [upper, {**intervals, sym.key: (sym.low, middle)}]
+    upper = {**intervals, sym.key: (need.cut + 1, sym.high)}
+    return [upper, {**intervals, sym.key: (sym.low, need.cut)}]

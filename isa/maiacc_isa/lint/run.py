@@ -43,11 +43,13 @@ class Stop(Exception):  # noqa: N818
 
 
 class NeedSplit(Exception):  # noqa: N818
-    """A trip count is not the same for the whole interval of an unknown."""
+    """A trip count is not the same for the whole interval of an unknown, which is to be cut behind
+    a number."""
 
-    def __init__(self, sym: Sym) -> None:
+    def __init__(self, sym: Sym, cut: int) -> None:
         super().__init__(sym.name)
         self.sym = sym
+        self.cut = cut
 
 
 @dataclass

@@ -20,10 +20,16 @@ from itertools import pairwise
 
 from maiacc_isa.lint.advance import Alike, Motion, advance
 from maiacc_isa.lint.footprints import Touch
-from maiacc_isa.lint.heads import Head, NotSteady, difference
+from maiacc_isa.lint.heads import (
+    Head,
+    NotSteady,
+    difference,
+    region_step,
+    same_place,
+    same_value,
+)
 from maiacc_isa.lint.memory import Owner
 from maiacc_isa.lint.pairs import unordered
-from maiacc_isa.lint.regions import Region
 from maiacc_isa.lint.run import Done, Event, Item, Run
 from maiacc_isa.lint.shapes import Span
 from maiacc_isa.lint.values import Val
@@ -58,9 +64,10 @@ class Steady:
     ) -> int:
         """Skips iterations of a loop that stands at iteration ``count`` with ``left`` to follow
         before its last; returns how many."""
-        if left < 1:
-            return 0
         for period in range(1, min(count // 2, PERIOD_LIMIT, left) + 1):
+            before = heads.get(count - period)
+            if before is None or not before.like(heads[count]):
+                continue
             marks = [heads.get(count - period * i) for i in range(LAG_LIMIT + 1)]
             known = marks[: marks.index(None)] if None in marks else marks
             if len(known) < 3:
@@ -138,7 +145,7 @@ class _Attempt:
         if new.assigned is not None and old.assigned is not None:
             self._assignment(new, old)
         for fresh, stale in zip(new.done, old.done, strict=True):
-            if not _same_place(fresh, stale):
+            if not same_place(fresh, stale):
                 raise NotSteady
             step = region_step(fresh.record.region, stale.record.region)
             self.alike.enter(fresh, Motion(step, self._origins(fresh.touch, stale.touch)))
@@ -200,11 +207,11 @@ class _Attempt:
                     self.alike.waiting[id(event)] = self._waiting(event, before)
 
     def _waiting(self, new: Event, old: Event) -> list[Motion]:
-        if len(new.touches) != len(old.touches) or not _same(new.peer, old.peer):
+        if len(new.touches) != len(old.touches) or not same_value(new.peer, old.peer):
             raise NotSteady
         motions = []
         for touch, before in zip(new.touches, old.touches, strict=True):
-            if touch.number != before.number or not _same(touch.home_value, before.home_value):
+            if touch.number != before.number or not same_value(touch.home_value, before.home_value):
                 raise NotSteady
             step = region_step(touch.region, before.region)
             motions.append(Motion(step, self._origins(touch, before)))
@@ -229,7 +236,7 @@ class _Attempt:
                 return False
             for fresh, stale in zip(new.done, old.done, strict=True):
                 _, motion = next(moves)
-                if not _same_place(fresh, stale):
+                if not same_place(fresh, stale):
                     return False
                 if not stale.record.region.moved(motion.step).same(fresh.record.region):
                     return False
@@ -290,32 +297,3 @@ def _written(done: Done, motion: Motion) -> set[tuple[Owner, int, object]]:
     if done.record.mode != "w" or done.touch.whole:
         return set()
     return {(done.owner, motion.step, exact_key(done.record.region))}
-
-
-def _same(a: Val | None, b: Val | None) -> bool:
-    return a is b if a is None or b is None else a.same(b)
-
-
-def _same_place(a: Done, b: Done) -> bool:
-    """Whether two touches are of the same operand and queue, in the same memory."""
-    x, y = a.record, b.record
-    return (x.operand, x.mode, x.process, a.owner, a.weight) == (
-        y.operand,
-        y.mode,
-        y.process,
-        b.owner,
-        b.weight,
-    )
-
-
-def region_step(new: Region, old: Region) -> int:
-    """By how much a region has moved. Raises ``NotSteady`` if it has changed otherwise."""
-    if (new.steps, new.run, new.guard) != (old.steps, old.run, old.guard):
-        raise NotSteady
-    step = difference(new.base, old.base)
-    if step is None or (new.other is None) != (old.other is None):
-        raise NotSteady
-    far, far_before = new.other, old.other
-    if far is not None and far_before is not None and region_step(far, far_before) != step:
-        raise NotSteady
-    return step

@@ -29,6 +29,35 @@ class Sym:
     number: int = field(default_factory=lambda: next(_numbers))
     key: tuple[object, ...] | None = None
     roots: tuple[Sym, ...] = ()
+    quotient: Quotient | None = None
+
+    def halfway(self) -> tuple[Sym, int] | None:
+        """A value fixed for the block that decides this one, and where to cut its interval: the
+        last number of its lower part. None if anything else decides, too."""
+        if self.quotient is not None:
+            return self.quotient.root, self.quotient.cut((self.low + self.high) // 2 + 1)
+        roots = self.roots or (self,)
+        if any(root.key is None for root in roots):
+            return None
+        return roots[0], (roots[0].low + roots[0].high) // 2
+
+
+@dataclass(frozen=True)
+class Quotient:
+    """floor((factor * root + add) / divisor), for a root that is fixed for the block."""
+
+    root: Sym
+    factor: int
+    add: int
+    divisor: int
+
+    def cut(self, value: int) -> int:
+        """The last root on its side of where the quotient reaches a value."""
+        if self.factor > 0:
+            cut = -(-(value * self.divisor - self.add) // self.factor) - 1
+        else:
+            cut = (self.add - value * self.divisor) // -self.factor
+        return min(max(cut, self.root.low), self.root.high - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +159,11 @@ class Derived:
         """floor(v / m)."""
         if all(c % m == 0 for c in v.terms.values()):
             return Val(v.const // m, {s: c // m for s, c in v.terms.items()})
-        return self._fresh("div", v, m, v.low // m, v.high // m)
+        quotient = None
+        if len(v.terms) == 1:
+            (root, factor), *_ = v.terms.items()
+            quotient = Quotient(root, factor, v.const, m) if root.key is not None else None
+        return self._fresh("div", v, m, v.low // m, v.high // m, quotient)
 
     def mod(self, v: Val, m: int) -> Val:
         """v - m * floor(v / m)."""
@@ -184,19 +217,29 @@ class Derived:
         part = table[v.low : v.high + 1]
         return self._fresh("table", v, number, min(part), max(part))
 
-    def _fresh(self, fn: str, v: Val, m: int, low: int, high: int) -> Val:
+    def _fresh(
+        self, fn: str, v: Val, m: int, low: int, high: int, quotient: Quotient | None = None
+    ) -> Val:
         if low == high:
             return Val(low)
         key = (fn, v.key, m)
         if key not in self._known:
-            self._known[key] = self._unknown(f"{fn}({v}, {m})", v.terms, low, high)
+            self._known[key] = self._unknown(f"{fn}({v}, {m})", v.terms, low, high, quotient)
         return self._known[key]
 
-    def _unknown(self, name: str, terms: dict[Sym, int], low: int, high: int) -> Val:
+    def _unknown(
+        self,
+        name: str,
+        terms: dict[Sym, int],
+        low: int,
+        high: int,
+        quotient: Quotient | None = None,
+    ) -> Val:
         """A new unknown that is computed from others."""
         instances = {s.instance for s in terms} - {None}
         roots = tuple(root for s in terms for root in (s.roots or (s,)))
-        return Val(0, {Sym(name, low, high, next(iter(instances), None), roots=roots): 1})
+        instance = next(iter(instances), None)
+        return Val(0, {Sym(name, low, high, instance, roots=roots, quotient=quotient): 1})
 
 
 def ring_difference(d: Val) -> list[Val]:
