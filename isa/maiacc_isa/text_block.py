@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from maiacc_isa.expr import evaluate
 from maiacc_isa.load import load
 from maiacc_isa.names import default_name
-from maiacc_isa.operands import present_operands
+from maiacc_isa.operands import WordScope, present_operands
 from maiacc_isa.text_declarations import DeclarationText
 from maiacc_isa.text_plain import plain_word
 from maiacc_isa.text_values import quoted, runs, string, table_lines, type_text
@@ -88,7 +89,7 @@ class BlockText(DeclarationText):
                 interval = f"in {word['low']}..{word['high']}"
                 head = f"{self._register(word['dest'])} = sld {view}"
                 return f"{head}{self._syncs(word)} {interval}{on}"
-        return self._engine_word(word)
+        return self._engine_word(index, word)
 
     def _view_name(self, number: int) -> str:
         """The name of a descriptor; in messages, the view itself if it has no name."""
@@ -117,7 +118,7 @@ class BlockText(DeclarationText):
                 return f"{self._name(self._block.symbols.tables, 't', word['m'])}[{text}]"
         return f"({text}) {word['fn']} {word['m']}"
 
-    def _engine_word(self, word: Word) -> str:
+    def _engine_word(self, index: int, word: Word) -> str:
         row = word.row
         present = present_operands(word, self._block.chains)
         names = [self._view_name(word[op.name]) for op in present]
@@ -126,6 +127,10 @@ class BlockText(DeclarationText):
             text += " " + ", ".join(names)
         for f in row.fields:
             value = self._field(f.kind.base, word[f.name], f.when is not None)
+            if f.kind.base == "level":
+                scope = WordScope(word, self._block.chains)
+                used = f.when is None or evaluate(f.when, scope)
+                value = self.loop_name(index, word[f.name]) if used else value
             if value is not None:
                 text += f" {f.name}={value}"
         return text + self._syncs(word)

@@ -26,6 +26,7 @@ class DeclarationText:
         self._nests = nests(block)
         # Only loops that stand in the text give their names to sums.
         self._level_names = _level_names(block, self._loop_names) if self._nests or inline else {}
+        self._around = _around(block, self._loop_names) if self._nests else {}
         self._dim_letter = _dim_letter(block, self._loop_names)
         parameters = program.parameters if program is not None else ()
         self._parameters = {i: p.name for i, p in enumerate(parameters)}
@@ -47,6 +48,14 @@ class DeclarationText:
 
     def _register(self, reg: int) -> str:
         return self._block.symbols.registers.get(reg, f"s{reg}")
+
+    def loop_name(self, word: int, level: int) -> str:
+        """How a word calls the loop of a level around it: by name, where only one has that name."""
+        around = self._around.get(word, ())
+        if level < len(around) and around.count(around[level]) == 1:
+            name = around[level]
+            return name if name != default_name("L", level) else str(level)
+        return str(level)
 
     def source(self, code: int) -> str:
         """The name of a source."""
@@ -217,6 +226,19 @@ def _reads_one(block: Block) -> bool:
     return any(one in (w["x1"], w["x2"]) for w in words) or any(
         t.source == one for d in block.descriptors for t in d.terms
     )
+
+
+def _around(block: Block, names: dict[int, str]) -> dict[int, tuple[str, ...]]:
+    """The names of the loops around each word of a block whose loops nest, outermost first."""
+    around = {}
+    stack: list[str] = []
+    for index, word in enumerate(block.words):
+        if word.name == "ENDL":
+            stack.pop()
+        around[index] = tuple(stack)
+        if word.name == "LOOP":
+            stack.append(names[index])
+    return around
 
 
 def _level_names(block: Block, names: dict[int, str]) -> dict[int, str]:
