@@ -57,7 +57,6 @@ KNOWN = (
     Known(r"record mask \[record\] 256 -> 257", "masks are read by size, not by layout"),
     Known(r"(enum|record) \w+ \[text\]", "the manual does not print this description"),
     Known(r"SLD \[text\] \"descriptor of", "the page prints the operand's description instead"),
-    Known(r"SLD \[operand\] 1 -> [02]", "an SLD of several elements is not refused yet"),
     Known(
         r"dtype \w+ \[(dtype|name)\] .*(class|bits)\b", "a type without it is refused without code"
     ),

@@ -35,7 +35,6 @@ class EngineRules:
         present = present_operands(word, self._block.chains)
         if not self.operands(measure, load().queues[str(word.queue)].role, site):
             return
-        self._letters(present, measure, site)
         for require in word.row.requires:
             if not measure.evaluate(require.test):
                 found = self._types(present, measure)
@@ -50,10 +49,13 @@ class EngineRules:
                 self._report.say("E0707", message, site)
 
     def operands(self, measure: WordMeasure, role: str, site: Site) -> bool:
-        """Whether each operand lies in a memory and has a type that its row allows."""
+        """Whether each operand lies in a memory and has a type that its row allows; then their
+        sizes are checked, too."""
         present = present_operands(measure.word, self._block.chains)
-        good = [self._operand(op, measure, role, site) for op in present]
-        return all(good)
+        good = all([self._operand(op, measure, role, site) for op in present])
+        if good:
+            self._letters(present, measure, site)
+        return good
 
     def _types(self, present: Iterable[Operand], measure: WordMeasure) -> str:
         parts = []
@@ -136,11 +138,12 @@ class EngineRules:
             for shape, found, what in pairs:
                 expected = measure.evaluate(shape)
                 if expected != found:
+                    text = ex.to_text(shape)
                     self._report.say(
                         "E0702",
                         f"{op.name} ({op.doc}) has {found} {what}",
                         site,
-                        expected=f"{ex.to_text(shape)} = {expected}",
+                        expected=text if text == str(expected) else f"{text} = {expected}",
                         found=self._types(present, measure),
                     )
                     return
