@@ -120,7 +120,8 @@ def _port_factor(w: WordMeasure, a: View, b: View, m: int, n: int, k: int, spars
     ``sparse`` is 2 for MMSP: the dense side then supplies twice the K of a cycle, the sparse
     side stored values and metadata. Bytes count in whole granules touched.
     """
-    del k
+    if not m or not n or not k:
+        return 1.0
     block, port = w.machine.int("ttu.block"), w.machine.int("ttu.port_bytes")
     latch, granule = w.machine.int("ttu.latch"), w.machine.int("tsram.granule")
     depth = w.machine.kchunk(a.dtype, b.dtype) * sparse

@@ -173,3 +173,12 @@ def test_expressions_print_as_they_parse(text: str) -> None:
     expr = parse_expr(text)
     assert parse_expr(to_text(expr)) == expr
     assert to_text(expr) == text
+
+
+@pytest.mark.parametrize("name", ["MM", "MMSP"])
+@pytest.mark.parametrize("empty", ["M", "N"])
+def test_a_multiply_of_nothing_takes_a_cycle(name: str, empty: str) -> None:
+    machine = builtin_machine("mini")
+    sizes = {"M": 8, "N": 8, "K": 64, empty: 0}
+    word, block = sample_word(load().insns[name], machine, sizes)
+    assert WordMeasure(word, block, machine).occupancy == 1

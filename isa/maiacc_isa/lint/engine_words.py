@@ -52,10 +52,10 @@ class EngineRules:
         """Whether each operand lies in a memory and has a type that its row allows; then their
         sizes are checked, too."""
         present = present_operands(measure.word, self._block.chains)
-        good = all([self._operand(op, measure, role, site) for op in present])
-        if good:
+        good = [self._operand(op, measure, role, site) for op in present]
+        if all(good):
             self._letters(present, measure, site)
-        return good
+        return all(good)
 
     def _types(self, present: Iterable[Operand], measure: WordMeasure) -> str:
         parts = []
