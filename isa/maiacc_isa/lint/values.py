@@ -19,7 +19,8 @@ class Sym:
 
     ``instance`` names the executing instance when each has its own value; unknowns with none are
     the same for all. ``key`` tells where a value that is fixed for the whole block comes from, so
-    that its interval can be narrowed; ``roots`` are the unknowns a derived one is computed from.
+    that its interval can be narrowed; ``roots`` are the unknowns a derived one is computed from,
+    ``quotient`` how, if it is by division.
     """
 
     name: str
