@@ -135,7 +135,8 @@ def open_program(path: str) -> pr.Program:
 
     Reads and checks everything but the weights. Raises ``MaiaccError``: E0002 or E0005 for
     what cannot be read, E0601 to E0607 for what is no such file, is damaged or belongs to
-    another version, and E04xx for words and tables that mean nothing.
+    another version, E1208 for another version of time, and E04xx for words and tables that
+    mean nothing.
     """
     with Reader(path) as reader, _named(path):
         return Opening(reader).program()

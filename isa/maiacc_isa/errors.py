@@ -131,7 +131,7 @@ def render(error: MaiaccError) -> str:
         ("try", error.hint),
     ):
         if value:
-            lines.append(f"  {name:<9} {_printable_lines(value)}")
+            lines.append(f"  {name:<9} {_printable_lines(value, 12)}")
     return "\n".join(lines)
 
 
@@ -140,8 +140,8 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def _printable_lines(text: str) -> str:
-    return "\n".join(map(printable, text.split("\n")))
+def _printable_lines(text: str, indent: int = 0) -> str:
+    return ("\n" + " " * indent).join(map(printable, text.split("\n")))
 
 
 def quote(text: str) -> str:

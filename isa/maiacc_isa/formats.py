@@ -72,9 +72,11 @@ def encode(dtype: str, value: float | int | Fraction, saturate: bool = False) ->
     negative = math.copysign(1.0, value) < 0 if isinstance(value, float) else value < 0
     sign = (1 << (t.bits - 1)) if negative else 0
     if isinstance(value, float) and math.isinf(value):
-        return sign | _overflow(t, saturate)
+        return _overflow(t, sign, saturate)
     magnitude = round_magnitude(t, abs(Fraction(value)))
-    return sign | (_overflow(t, saturate) if magnitude > largest_bits(t) else magnitude)
+    if magnitude > largest_bits(t):
+        return _overflow(t, sign, saturate)
+    return sign | magnitude
 
 
 def round_magnitude(t: DType, value: Fraction) -> int:
@@ -91,7 +93,7 @@ def round_magnitude(t: DType, value: Fraction) -> int:
     return units + ((exponent + t.bias - 1) << t.mantissa)
 
 
-def _overflow(t: DType, saturate: bool) -> int:
+def _overflow(t: DType, sign: int, saturate: bool) -> int:
     if saturate or (not t.inf and t.nan == "none"):
-        return largest_bits(t)
-    return ((1 << t.exponent) - 1) << t.mantissa if t.inf else nan_bits(t)
+        return sign | largest_bits(t)
+    return sign | ((1 << t.exponent) - 1) << t.mantissa if t.inf else nan_bits(t)

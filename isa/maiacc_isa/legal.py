@@ -108,6 +108,8 @@ def _acc_aligned(w: Operation, view: View) -> bool:
     columns_good = not columns or (columns[-1] == 4 and all(s % row == 0 for s in columns[:-1]))
     origin = d.base + sum(axis.start * axis.stride for axis in d.axes)
     for term in d.terms:
+        if term.target == "home":
+            continue
         unit = 1 if term.target == "bytes" else d.axes[int(term.target[-1])].stride
         columns_good = columns_good and term.coef * unit % row == 0
     return rows_good and columns_good and origin % row == 0

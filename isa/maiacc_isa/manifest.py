@@ -8,7 +8,7 @@ from maiacc_isa import program as pr
 from maiacc_isa.errors import MaiaccError
 from maiacc_isa.load import load
 from maiacc_isa.names import TURN_LIMIT
-from maiacc_isa.version import FORMAT_VERSION, ISA_VERSION, __version__
+from maiacc_isa.version import FORMAT_VERSION, ISA_VERSION, TIMING_VERSION, __version__
 
 
 class Piece(msgspec.Struct, forbid_unknown_fields=True):
@@ -67,6 +67,7 @@ class NodeRow(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
 class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     format: tuple[int, int]
     isa: tuple[int, int]
+    timing: int
     tool: str
     machine: MachineRow
     tensors: list[TensorRow]
@@ -123,6 +124,7 @@ def manifest_of(
     return Manifest(
         format=FORMAT_VERSION,
         isa=ISA_VERSION,
+        timing=TIMING_VERSION,
         tool=f"maiacc {__version__}",
         machine=MachineRow(m.name, m.title, m.digest, m.values),
         tensors=[

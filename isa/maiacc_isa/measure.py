@@ -16,6 +16,7 @@ from maiacc_isa.load import load
 from maiacc_isa.machine import Machine
 from maiacc_isa.operation import TICKS, Operation, View, cdiv
 from maiacc_isa.program import Block
+from maiacc_isa.spec import Hop
 from maiacc_isa.word import Word
 
 
@@ -65,10 +66,18 @@ class WordMeasure(Operation):
         """The value of one of the row's expressions."""
         return ex.evaluate(expr, self)
 
+    def transfers(self) -> list[tuple[View, View, int]]:
+        """Source, destination and factor of the transfers in the row's occupancy."""
+        calls = [call for call in ex.walk(self.word.row.occupancy) if isinstance(call, ex.Call)]
+        found = [call for call in calls if call.function == "transfer"]
+        a, d, factor = range(3)
+        values = [[self.evaluate(arg) for arg in call.args] for call in found]
+        return [(v[a], v[d], int(v[factor])) for v in values]
+
     @property
     def occupancy(self) -> int:
-        """Cycles the word keeps its queue busy when nothing else uses its ports."""
-        return int(self.evaluate(self.word.row.occupancy))
+        """Cycles the word keeps its queue busy when nothing else uses its ports; at least one."""
+        return max(1, int(self.evaluate(self.word.row.occupancy)))
 
     @property
     def latency(self) -> int:
@@ -78,16 +87,21 @@ class WordMeasure(Operation):
 
 def _transfer(w: WordMeasure, a: View, d: View, factor: int) -> int:
     """Cycles of a transfer without contention: its slowest port."""
+    ticks = [ticks for _, ticks in transfer_ticks(w, a, d, factor)]
+    return max(1, cdiv(max(ticks, default=0), TICKS))
+
+
+def transfer_ticks(w: Operation, a: View, d: View, factor: int) -> list[tuple[Hop, int]]:
+    """The ports a transfer passes, in order, with the sixteenths of a cycle it occupies each;
+    none if it moves nothing. FILL passes the port of its destination only."""
+    if not a.n or not d.n:
+        return []
+    if a is d:
+        hop = Hop(FILL_PORTS[d.space], "destination")
+        return [(hop, w.hop_ticks(hop, d, d, factor))]
     route = w.route(a, d)
-    if route is None:
-        granule = w.machine.space_granule(d.space)
-        width = {"hbm": "hbm", "csram": "csram", "tsram": "tile"}.get(d.space, "tile")
-        ticks = [
-            math.ceil(d.burst(granule) * factor * TICKS / w.machine.int(f"{width}.bytes_per_cycle"))
-        ]
-    else:
-        ticks = [w.hop_ticks(hop, a, d, factor) for hop in route.hops]
-    return max(1, cdiv(max(ticks), TICKS))
+    hops = route.hops if route is not None else ()
+    return [(hop, w.hop_ticks(hop, a, d, factor)) for hop in hops]
 
 
 def _route_latency(w: WordMeasure, a: View, d: View) -> int:
@@ -136,6 +150,9 @@ def _port_factor(w: WordMeasure, a: View, b: View, m: int, n: int, k: int, spars
     rows, columns = min(latch, cdiv(m, block)), min(latch, cdiv(n, block))
     return max(1.0, bytes_a / (columns * port), bytes_b / (rows * port))
 
+
+#: The port of each memory that a DMA can write without reading another.
+FILL_PORTS = {"hbm": "hbm", "csram": "csram", "tsram": "tile"}
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "max": max,

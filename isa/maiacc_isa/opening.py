@@ -31,7 +31,7 @@ from maiacc_isa.manifest import (
 from maiacc_isa.names import ADDRESS_LIMIT, RANK_LIMIT, SCALAR_LIMIT
 from maiacc_isa.opening_symbols import check_names
 from maiacc_isa.table_codec import decode_chain, decode_descriptor, decode_mask, decode_semaphore
-from maiacc_isa.version import FORMAT_VERSION, ISA_VERSION
+from maiacc_isa.version import FORMAT_VERSION, ISA_VERSION, TIMING_VERSION
 from maiacc_isa.word import decode
 
 T = TypeVar("T")
@@ -80,7 +80,16 @@ class Opening:
                     expected=f"{ours[0]}.0 to {ours[0]}.{ours[1]}",
                     found=f"{found[0]}.{found[1]}",
                 )
-        return _json(data, Manifest, "manifest")
+        manifest = _json(data, Manifest, "manifest")
+        if manifest.timing != TIMING_VERSION:
+            raise MaiaccError(
+                "E1208",
+                "the file is of another version of time",
+                expected=str(TIMING_VERSION),
+                found=str(manifest.timing),
+                hint="its cycles are not those that this version counts: assemble it again",
+            )
+        return manifest
 
     def _check_members(self) -> None:
         """Names and sizes; what members hold is compared when it is read."""

@@ -147,12 +147,20 @@ class Operation:
         return None
 
     def hop_ticks(self, hop: Hop, a: View, d: View, factor: int) -> int:
-        """Sixteenths of a cycle a transfer occupies a port of its route."""
+        """Sixteenths of a cycle a transfer occupies a port of its route.
+
+        The row that a gather or scatter describes counts once for each index.
+        """
         side = {"source": a, "destination": d}.get(hop.bytes)
         if side is None:
-            moved = a.payload()
+            moved = max(a.payload(), d.payload())
         else:
-            moved = side.burst(self.machine.space_granule(side.space))
-        width = self.machine.evaluate(load().ports[hop.port].width, self.link)
-        ticks: int = math.ceil(moved * factor * TICKS / width)
+            rows = max(a.n, d.n) // side.n if side.n else 0
+            moved = side.burst(self.machine.space_granule(side.space)) * rows
+        return self.port_ticks(hop.port, moved * factor)
+
+    def port_ticks(self, port: str, moved: int) -> int:
+        """Sixteenths of a cycle that so many bytes occupy a port."""
+        width = self.machine.evaluate(load().ports[port].width, self.link)
+        ticks: int = math.ceil(moved * TICKS / width)
         return ticks

@@ -18,7 +18,7 @@ class BlockText(DeclarationText):
     def lines(self) -> list[str]:
         block, symbols = self._block, self._block.symbols
         lines = [f"block {quoted(block.name)} {{"]
-        out = [f"in {self._register(x.reg)} : {x.low}..{x.high}" for x in block.live_in]
+        out = [f"in {self.register_name(x.reg)} : {x.low}..{x.high}" for x in block.live_in]
         out = [f"reg {name} = s{reg}" for reg, name in sorted(symbols.registers.items())] + out
         for b in block.buffers:
             slots = f" slots {b.slots} pitch 0x{b.pitch:x}" if b.slots > 1 or b.pitch else ""
@@ -70,7 +70,7 @@ class BlockText(DeclarationText):
         on = "" if word.roles == around else f" on {', '.join(word.roles)}"
         match word.name:
             case "LOOP":
-                trip = word["trip"] if word["kind"] == "imm" else self._register(word["reg"])
+                trip = word["trip"] if word["kind"] == "imm" else self.register_name(word["reg"])
                 return f"loop {self._loop_names[index]} < {trip}{on} {{"
             case "ENDL":
                 return "}"
@@ -81,13 +81,13 @@ class BlockText(DeclarationText):
             case "MARK":
                 return f"mark {word['id']} {word['what']}{on}"
             case "SET":
-                return f"{self._register(word['dest'])} = {self._scalar(word)}{on}"
+                return f"{self.register_name(word['dest'])} = {self._scalar(word)}{on}"
             case "PAR":
-                return f"{self._register(word['dest'])} = param {self._parameter(word)}{on}"
+                return f"{self.register_name(word['dest'])} = param {self._parameter(word)}{on}"
             case "SLD":
                 view = self._view_name(word["a"])
                 interval = f"in {word['low']}..{word['high']}"
-                head = f"{self._register(word['dest'])} = sld {view}"
+                head = f"{self.register_name(word['dest'])} = sld {view}"
                 return f"{head}{self._syncs(word)} {interval}{on}"
         return self._engine_word(index, word)
 
@@ -146,7 +146,7 @@ class BlockText(DeclarationText):
                 return None if value == 0 else self._name(symbols.masks, "m", value - 1)
             case "sreg":
                 assert isinstance(value, int)
-                return self._register(value)
+                return self.register_name(value)
             case "flag":
                 return str(int(bool(value)))
         return None if optional and value == 0 else str(value)

@@ -46,7 +46,8 @@ class DeclarationText:
     def _name(self, names: dict[int, str], prefix: str, index: int) -> str:
         return quoted(names.get(index, default_name(prefix, index)))
 
-    def _register(self, reg: int) -> str:
+    def register_name(self, reg: int) -> str:
+        """What a register is called."""
         return self._block.symbols.registers.get(reg, f"s{reg}")
 
     def loop_name(self, word: int, level: int) -> str:
@@ -61,7 +62,7 @@ class DeclarationText:
         """The name of a source."""
         sources = load().sources
         if code < sources["s"].count:
-            return self._register(code)
+            return self.register_name(code)
         if sources["L"].code <= code < sources["L"].code + sources["L"].count:
             level = code - sources["L"].code
             return self._level_names.get(level, f"L{level}")
@@ -145,7 +146,7 @@ class DeclarationText:
         items = []
         for i, dim in enumerate(d.dims):
             reg = d.size_reg(i)
-            size = str(dim.size) if reg is None else f"{self._register(reg)} of {dim.size}"
+            size = str(dim.size) if reg is None else f"{self.register_name(reg)} of {dim.size}"
             items.append(f"{names[i]}:{size}")
         kept, reduced = ", ".join(items[: d.split]), ", ".join(items[d.split :])
         if d.split == len(d.dims):
@@ -173,7 +174,7 @@ class DeclarationText:
         text = self._sum(constant, parts)
         reg = d.extent_reg(number)
         if reg is not None:
-            text += f" < {self._register(reg)} of {axis.extent}"
+            text += f" < {self.register_name(reg)} of {axis.extent}"
         elif not natural:
             text += f" < {axis.extent}"
         if not natural and not (axis.stride == 0 and d.space == "iota"):

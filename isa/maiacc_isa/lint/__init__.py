@@ -2,5 +2,6 @@
 
 from maiacc_isa.lint.findings import Finding, Report, Site
 from maiacc_isa.lint.prove import prove
+from maiacc_isa.lint.static import check_words
 
-__all__ = ["Finding", "Report", "Site", "prove"]
+__all__ = ["Finding", "Report", "Site", "check_words", "prove"]

@@ -44,7 +44,7 @@ class EngineRules:
             self._route(word, measure, site)
         for op in present:
             view = measure.views[op.name]
-            if op.direction == "out" and view is not None and not _injective(view):
+            if op.writes and view is not None and not _injective(view):
                 message = f"two elements of {op.name} are written to one place"
                 self._report.say("E0707", message, site)
 
@@ -55,6 +55,7 @@ class EngineRules:
         good = [self._operand(op, measure, role, site) for op in present]
         if all(good):
             self._letters(present, measure, site)
+            self._scalar_sizes(present, measure, site)
         return all(good)
 
     def _types(self, present: Iterable[Operand], measure: WordMeasure) -> str:
@@ -145,6 +146,31 @@ class EngineRules:
                         site,
                         expected=text if text == str(expected) else f"{text} = {expected}",
                         found=self._types(present, measure),
+                    )
+                    return
+
+    def _scalar_sizes(self, present: Iterable[Operand], measure: WordMeasure, site: Site) -> None:
+        """Equal letters stay equal whatever the registers hold that give sizes."""
+        known: dict[str, tuple[str, list[int]]] = {}
+        for op in present:
+            view = measure.views[op.name]
+            assert view is not None
+            d = view.descriptor
+            regs = [d.size_reg(dim) for dim in range(view.rank)]
+            split = view.rank if op.reduced is None else d.split
+            for shape, part in ((op.kept, regs[:split]), (op.reduced, regs[split:])):
+                if not isinstance(shape, ex.Name):
+                    continue
+                own = sorted(reg for reg in part if reg is not None)
+                first, others = known.setdefault(shape.name, (op.name, own))
+                if own != others:
+                    names = [self._sites.text.register_name(reg) for reg in {*own, *others}]
+                    self._report.say(
+                        "E0702",
+                        f"{op.name} and {first} get their sizes from different registers",
+                        site,
+                        expected=f"{shape.name} from the same registers in all operands",
+                        found=", ".join(sorted(names)),
                     )
                     return
 

@@ -10,13 +10,12 @@ from maiacc_isa.lint.engine import Deadlock, Engine
 from maiacc_isa.lint.findings import Finding, Report, Sites, TooMany
 from maiacc_isa.lint.footprints import NeedInstances
 from maiacc_isa.lint.memory import Owner
-from maiacc_isa.lint.overflow import warn_overflow
 from maiacc_isa.lint.regions import normal
-from maiacc_isa.lint.rules import check_block, check_program
+from maiacc_isa.lint.rules import check_program
 from maiacc_isa.lint.run import Effort, Intervals, NeedSplit, Stop
-from maiacc_isa.lint.tree import BadNesting, Node, build
+from maiacc_isa.lint.static import check_words_of
+from maiacc_isa.lint.tree import Node
 from maiacc_isa.lint.values import Val
-from maiacc_isa.lint.words import WordRules
 from maiacc_isa.lint.written import TooFine, Written
 from maiacc_isa.program import Block, Call, If, Program, Tensor, While
 from maiacc_isa.program import Node as ControlNode
@@ -70,7 +69,10 @@ class _Prover:
     def run(self) -> None:
         check_program(self._program, self._report)
         for block in self._program.blocks:
-            self._check_words(block)
+            sites = self._sites[block.name] = Sites(block, self._program)
+            tree = check_words_of(self._program, block, self._report, sites)
+            if tree is not None:
+                self._trees[block.name] = tree
         if self._report.findings:
             return
         memories = Memories()
@@ -80,22 +82,6 @@ class _Prover:
         memories = self._sequence(self._program.control, memories, once=True)
         if not self._report.findings:
             self._check_outputs(memories)
-
-    def _check_words(self, block: Block) -> None:
-        report = self._report
-        report.words += len(block.words)
-        sites = self._sites[block.name] = Sites(block, self._program)
-        check_block(self._program, block, report, sites)
-        try:
-            tree = build(block, sites)
-        except BadNesting as problem:
-            report.add(problem.finding)
-            return
-        found = len(report.findings)
-        WordRules(self._program, block, report, sites).check(tree)
-        if found == len(report.findings):
-            warn_overflow(self._program, block, tree, report, sites)
-        self._trees[block.name] = tree
 
     def _initial(self, tensor: Tensor, memories: Memories) -> None:
         size = tensor.bytes(self._program.machine.chips) * 8

@@ -96,8 +96,11 @@ class Counters:
     ) -> list[Instance]:
         """Gives ``count`` tokens to the waiters in reach; returns those waiters."""
         reached = []
+        roles = load().roles
         for waiter in self._waiters.get((sem, poster.number), []):
-            if members is None or self.member_number(poster, waiter) in members:
+            # A mask names instances of a narrower role; others are reached whatever it says.
+            named = members is None or roles[waiter.role].code >= roles[poster.role].code
+            if named or self.member_number(poster, waiter) in (members or ()):
                 self.queues[sem, waiter.number, poster.number].extend([clock] * count)
                 reached.append(waiter)
         return reached

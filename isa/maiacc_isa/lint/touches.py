@@ -110,12 +110,16 @@ class Touches:
     def _peers(self, process: Process, event: Event) -> list[int]:
         """The chips a network word writes to."""
         run = self._run
-        if event.word.name == "PUTM":
-            return sorted(run.group(event.word) - {process.instance.chip})
-        if event.peer is None:
-            return []
         link = load().queues[process.queue].code - load().queues["NET0"].code
         machine, chip = run.program.machine, process.instance.chip
+        if event.word.name == "PUTM":
+            group = sorted(run.group(event.word) - {chip})
+            if not all(machine.reaches(link, chip, peer) for peer in group):
+                site = run.site(event.index, event.iteration, process.instance)
+                run.report.add(Finding("E1010", "the link does not reach all of the group", site))
+            return group
+        if event.peer is None:
+            return []
         low, high = event.peer.low, event.peer.high
         peers = list(range(max(0, low), min(high, machine.chips - 1) + 1))
         reached = [p for p in range(machine.chips) if machine.reaches(link, chip, p)]
