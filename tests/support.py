@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import resource
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from maiacc_isa.asm import assemble
+from maiacc_isa.program import Program
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -54,6 +58,17 @@ def run(command: list[str], cwd: Path | None = None, limit: float = 60.0) -> Out
     err, _, last = done.stderr.rpartition("\n")
     exit_code, cpu, peak = last.split()
     return Outcome(int(exit_code), done.stdout, err, float(cpu), int(peak) * 1024)
+
+
+def kernel(name: str, target: str, sizes: dict[str, int]) -> Program:
+    """A program of ``examples/mist``, with some of its sizes changed."""
+    folder = str(ROOT / "examples" / "mist")
+    if folder not in sys.path:
+        # Modules of the folder import each other by their plain names.
+        sys.path.append(folder)
+    module = importlib.import_module(name)
+    text = module.source(target, **module.SIZES[target] | sizes)
+    return assemble(text, f"{name}.mist")
 
 
 def limit_memory(size: int) -> None:

@@ -1,0 +1,156 @@
+"""Lower bounds on the cycles of a program, and what it does in all: from counts of its words.
+
+Nothing here knows when anything happens. A program cannot be faster than its busiest queue or
+port, however well everything overlaps.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from maiacc_isa.measure import WordMeasure
+from maiacc_isa.operands import present_operands
+from maiacc_isa.operation import TICKS, View, cdiv
+from maiacc_isa.program import Block, Program
+from maiacc_sim.counts import Counts
+from maiacc_sim.recipe import Key, Recipe, peers_of
+from maiacc_sim.system import Instance, System
+from maiacc_sim.timing.ports import Ports
+
+#: The bound that a queue of an engine, or a port, belongs to.
+ENGINE_BOUND = {"tensor": "compute", "drain": "drain", "vector": "vector"}
+PORT_BOUND = {
+    "hbm": "hbm",
+    "noc": "noc",
+    "csram": "csram",
+    "remote": "csram",
+    "tile": "tile",
+    "link": "network",
+}
+
+#: All bounds, in the order in which they are shown.
+BOUNDS = ("compute", "vector", "hbm", "csram", "network", "drain", "noc", "tile")
+
+
+@dataclass
+class Totals:
+    """What a program does in all its instances.
+
+    ``bounds`` are cycles; ``read`` and ``written`` bytes of elements by memory; ``macs`` the
+    multiplications of the tensor units, those with skipped zeros not counted; ``instructions``
+    executions of engine words and, by themselves, of control words.
+    """
+
+    bounds: dict[str, int] = field(default_factory=dict)
+    read: Counter[str] = field(default_factory=Counter)
+    written: Counter[str] = field(default_factory=Counter)
+    macs: int = 0
+    instructions: int = 0
+    control: int = 0
+    port_bytes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def bound(self) -> str:
+        """The largest bound; the first of equal ones."""
+        return max(BOUNDS, key=lambda name: self.bounds[name])
+
+
+def totals(program: Program, counts: Counts) -> Totals:
+    """Adds up what the counted words do and occupy."""
+    return _Sum(program, counts).result
+
+
+class _Sum:
+    def __init__(self, program: Program, counts: Counts) -> None:
+        self.program = program
+        self.system = System(program.machine)
+        self.ports = Ports(self.system)
+        self.result = Totals()
+        self._measures: dict[tuple[int, int, Key], WordMeasure] = {}
+        self._recipes: dict[tuple[int, int], Recipe] = {}
+        self._occupancy: dict[tuple[int, int, Key], int] = {}
+        queues: Counter[tuple[int, str]] = Counter()
+        ticks: Counter[int] = Counter()
+        for (number, instance, index, key), times in counts.words.items():
+            block, who = program.blocks[number], self.system.instances[instance]
+            self._word(block, (number, index, key), who, times, queues, ticks)
+        self.result.control = sum(counts.control.values())
+        self._bounds(queues, ticks)
+
+    def _word(
+        self,
+        block: Block,
+        what: tuple[int, int, Key],
+        who: Instance,
+        times: int,
+        queues: Counter[tuple[int, str]],
+        ticks: Counter[int],
+    ) -> None:
+        number, index, key = what
+        word = block.words[index]
+        if (number, index) not in self._recipes:
+            self._recipes[number, index] = Recipe(word, block)
+        sizes, homes, peer = self._recipes[number, index].split(key)
+        if what not in self._measures:
+            measure = WordMeasure(word, block, self.program.machine, sizes=sizes)
+            self._measures[what] = measure
+            self._occupancy[what] = measure.occupancy
+        measure = self._measures[what]
+        result = self.result
+        result.instructions += times
+        if word.row.control:
+            return
+        queues[who.number, str(word.queue)] += times * self._occupancy[what]
+        peers = peers_of(self.system, block, word, who.chip, peer) or ()
+        copies = 1
+        for ports, occupied in self.ports.passes(measure, who, homes, peers):
+            copies = len(ports)
+            for port in ports:
+                ticks[port] += times * occupied
+        result.macs += times * _macs(measure)
+        self._bytes(measure, times, copies)
+
+    def _bytes(self, measure: WordMeasure, times: int, copies: int) -> None:
+        """Bytes the operands take from and give to memories."""
+        row = measure.word.row
+        present = {op.name for op in present_operands(measure.word, measure.block.chains)}
+        rows = max((v.payload() for v in measure.views.values() if v is not None), default=0)
+        for access in row.accesses:
+            view = measure.views.get(access.operand)
+            wanted = access.when is None or measure.evaluate(access.when)
+            if view is None or access.operand not in present or view.space == "iota" or not wanted:
+                continue
+            moved = rows if access.whole else view.payload() + self._beside(measure, view)
+            if access.mode == "read":
+                self.result.read[view.space] += times * moved
+            else:
+                self.result.written[view.space] += times * moved * copies
+
+    def _beside(self, measure: WordMeasure, view: View) -> int:
+        """Bytes of an operand's scales and 2:4 positions."""
+        d = view.descriptor
+        numbers = [n for n in (d.scale, d.meta) if n is not None]
+        return sum(View(measure.block.descriptors[n]).payload() for n in numbers)
+
+    def _bounds(self, queues: Counter[tuple[int, str]], ticks: Counter[int]) -> None:
+        bounds = dict.fromkeys(BOUNDS, 0)
+        for (_, name), busy in queues.items():
+            bound = ENGINE_BOUND.get(self._engine(name))
+            if bound is not None:
+                bounds[bound] = max(bounds[bound], busy)
+        for port, occupied in ticks.items():
+            bound = PORT_BOUND[self.ports.kinds[port]]
+            bounds[bound] = max(bounds[bound], cdiv(occupied, TICKS))
+        self.result.bounds = bounds
+
+    def _engine(self, queue: str) -> str:
+        return next(q.row.engine for q in self.system.queues if q.name == queue)
+
+
+def _macs(measure: WordMeasure) -> int:
+    """Multiplications of a word of the tensor unit."""
+    if measure.word.row.meaning not in ("mm", "mmsp"):
+        return 0
+    m, n, k = (measure.letters[letter] for letter in "MNK")
+    return m * n * k // (2 if measure.word.row.meaning == "mmsp" else 1)
