@@ -22,17 +22,19 @@ from maiacc_isa.version import ISA_VERSION, __version__
 
 #: Every command with the line that ``maiacc --help`` shows.
 COMMANDS = {
-    "demo": "Assemble, prove and disassemble a double-buffered matrix multiply.",
+    "demo": "Assemble, prove, run and disassemble a double-buffered matrix multiply.",
     "asm": "Assemble a program text (.mist) into a program file (.maia).",
     "disasm": "Print a program file as assembly text.",
     "lint": "Prove a program, or say why it cannot be proven.",
+    "run": "Run a program: values, cycles, what bounds them, traces.",
+    "profile": "Show where the cycles of a program go.",
     "isa": "Show the manual: an overview, a chapter or an instruction.",
     "targets": "List machines, or show one with its peaks and sources.",
     "explain": "Explain an error code or an instruction at length.",
     "completion": "Print the shell's completion script.",
 }
 
-_INTERRUPTED = 130
+_EXHAUSTED, _INTERRUPTED = 6, 130
 
 
 class _Commands(click.Group):
@@ -80,7 +82,7 @@ def cli() -> None:
 
 def main() -> None:
     """Runs a command and exits with its code: 0 fine, 1 usage or bad input, 5 internal error,
-    130 interrupted; other codes are those of the errors' classes."""
+    6 trap, deadlock or exhausted budget, 130 interrupted."""
     _open_streams()
     try:
         result = cli.main(prog_name="maiacc", standalone_mode=False)
@@ -93,6 +95,10 @@ def main() -> None:
     except click.ClickException as problem:
         problem.show()
         sys.exit(1)
+    except MemoryError:
+        exhausted = MaiaccError("E1206", "this computer's memory is exhausted")
+        exhausted.exit_code = _EXHAUSTED
+        _refuse(exhausted)
     except BrokenPipeError:
         _abandon_output()
         sys.exit(1)

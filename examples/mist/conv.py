@@ -14,8 +14,8 @@ equal runs by constant tables; the last strip of an image has as many rows as ar
 (`a:rows of 8`). Height of a strip: the one that fills blocks of the tensor unit best.
 
 All weights lie in every tile's TSRAM; CLD broadcasts them once per cluster, and the first item
-multiplies as they arrive (`weights`, one token for each position). Two slots of input,
-two halves of the accumulators, two results: LD0 loads the next strip while TTU multiplies (`full`,
+multiplies as they arrive (`weights`, one token for each position). Three slots of input,
+two halves of the accumulators, two results: LD0 loads the next strips while TTU multiplies (`full`,
 `free`), DRN and ST bring out one group of output channels while TTU computes the next.
 
 maia200: 72 images of 56 x 56 x 128 to 256 channels are bound by the tensor unit: 56,448 cycles,
@@ -33,6 +33,9 @@ SIZES: Sizes = {
     "maia200": {"batch": 72, "h": 56, "w": 56, "c": 128, "o": 256},
     "mini": {"batch": 3, "h": 13, "w": 11, "c": 20, "o": 28},
 }
+
+#: Strips of input in TSRAM.
+SLOTS = 3
 
 #: Channels of one multiply.
 CHUNK = 128
@@ -69,7 +72,7 @@ def source(target: str, batch: int, h: int, w: int, c: int, o: int) -> str:
     hbm, tsram = Space(unit=256), Space()
     x_slot, y_slot = align(2 * high * wide * c, 64), align(2 * tall * ow * group, 64)
     strip = f"{{r:{lines}, j:{wide}, d:{c}}}"
-    ring_x, ring_y = f"slots 2 pitch {x_slot:#x}", f"slots 2 pitch {y_slot:#x}"
+    ring_x, ring_y = f"slots {SLOTS} pitch {x_slot:#x}", f"slots 2 pitch {y_slot:#x}"
     # output positions of a strip, as rows of a matrix
     ab = f"a:rows of {tall}, b:{ow}"
     position = f"[{ow}*a + b, n]"
@@ -94,13 +97,13 @@ block main {{
   reg init = s8    # 1: the weights are still arriving
   {table("t_first", first)}
   {table("t_items", count)}
-  buffer tx : bf16[{high}, {wide}, {c}] @tsram {tsram.take(2 * x_slot):#x} {ring_x}
+  buffer tx : bf16[{high}, {wide}, {c}] @tsram {tsram.take(SLOTS * x_slot):#x} {ring_x}
   buffer tw : bf16[3, 3, {c}, {o}] @tsram {tsram.take(18 * c * o):#x}
   buffer ty : bf16[{tall * ow}, {group}] @tsram {tsram.take(2 * y_slot):#x} {ring_y}
   buffer acc : fp32[{tall * ow}, {group}] @acc 0x0 slots 2 pitch {4 * area:#x}
   sem weights : CLD -> TTU cluster
   sem full    : LD0 -> TTU tile
-  sem free    : TTU -> LD0 tile = 2
+  sem free    : TTU -> LD0 tile = {SLOTS}
   sem product : TTU -> DRN tile
   sem drained : DRN -> TTU tile = 2
   sem result  : DRN -> ST tile
@@ -162,7 +165,7 @@ ty(half){{{ab}, n:{width}}}{position} wait(result) post(stored)
       half = 1 - half
     }}
     TTU sync post(free)
-    slot = 1 - slot
+    slot = (slot + 1) mod {SLOTS}
     item = item + 1
   }}
   # a tile without an item has not taken the tokens of the weights

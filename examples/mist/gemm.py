@@ -6,31 +6,35 @@ the pieces an operand consists of (values, metadata, scales) and in the multiply
 made in ``panel_plan.py``, the text in ``panel_gemm.py``.
 
 How the work is spread. The clusters form a grid; each owns a range of rows and a range of columns
-of C, and keeps *its part of B in CSRAM* for the whole kernel. A tile keeps *a panel of A in
-TSRAM*: 256 rows (128 in bf16) over all of K. It multiplies the panel with one column block of
-B after the other, streamed from CSRAM; a (panel, column block) pair fills one half of the
-accumulators, so the other half drains meanwhile. All pairs of a cluster are dealt out by a work
-list in constant tables: a tile has a few segments (panel, first column block, count), 57 pairs for
-each of 9 tiles where 56.9 would be even.
+of C, and keeps *its part of B in CSRAM*. A tile keeps *a panel of A in TSRAM*: 256 rows (128 in
+bf16) over all of K. It multiplies the panel with one column block of B after the other, streamed
+from CSRAM. All pairs (panel, column block) of a cluster, panel by panel, are cut into runs of equal
+length, one for each tile: 57 pairs where 56.9 would be even. What a tile does in which order stands
+in constant tables.
 
-How it starts. Every tile begins with a panel of its own and column block 0, so that CSRAM needs
-one column block after the other and not all at once. Tiles keep their first panel for different
-times and hand the rest of it to others; so the changes of panel are spread out in time, and HBM
-has the bandwidth for them.
+A step takes two column blocks, chunk by chunk, each into its half of the accumulators. So the
+first half drains during the last multiply of the second, which starts the next step late enough
+for the second half; and a new panel is needed at half the pace. LD1 loads it chunk by chunk into
+the places that the last step of the old panel frees (`freeA`), so that its loads leave enough of
+the tile's port to B.
 
-A change of panel costs next to nothing. LD1 is the keeper of the panel: when TTU has used a chunk,
-LD1 hands it back for the next step, or first overwrites it with the next panel's. The first two
-pairs of a segment are one step, computed together, chunk by chunk in both halves of the
-accumulators, so that a new panel is needed at half the pace and its loads leave enough of the
-tile's port to B.
+How it starts. HBM has to bring a panel for every tile, for longer than two column blocks take.
+Where CSRAM has room, clusters of one row of the grid *share* panels: each stages some, chunk by
+chunk, and the tiles of all of them load these from there (`given`). Tiles begin with the part of
+their run that starts at column block 0, so that one column block after the other is needed and not
+all at once, and they change panels at different times.
+
+What does not fit. If B is larger than what CSRAM holds in all clusters, the columns are dealt out
+over several passes, each a block of the program. If K is so long that a panel of 256 rows does not
+fit TSRAM, panels are lower and column blocks wider.
 
 Who waits for whom: CLD posts `staged` to LD0 of all tiles for what lies in CSRAM. TTU passes the
 slots of B to and fro with LD0 (`fullB`, `freeB`), the chunks of the panel with LD1 (`fullA`,
-`freeA`), and the accumulators with DRN, and DRN the result with ST. ``loop if_... < flag`` is a
-condition: its trip count is 0 or 1.
+`freeA`), and the halves of the accumulators with DRN, and DRN the result with ST. ``loop if_... <
+flag`` is a condition: its trip count is 0 or 1.
 
 maia200: bound by the tensor unit. Of a tile's port of 256 bytes per cycle the stream of B takes
-128; CSRAM delivers half of what it can. Lost is mainly the start, when HBM has to bring 36 panels.
+128; CSRAM delivers half of what it can. Lost is mainly the start.
 """
 
 from __future__ import annotations
@@ -50,7 +54,7 @@ def source(target: str, m: int, n: int, k: int, bits: int = 8) -> str:
     """The program text for an m x n product of depth k, in fp8 (e4m3) or bf16."""
     dtype, rate, times = {8: ("e4m3", "fp8", 16), 16: ("bf16", "bf16", 32)}[bits]
     depth = times * machine(target).int(f"ttu.kchunk.{rate}")
-    form = Form((Piece("A", dtype, bits),), (Piece("B", dtype, bits),), "mm", "", depth)
+    form = Form((Piece("A", dtype, bits),), (Piece("B", dtype, bits),), "mm", "", depth, times)
     return panel_gemm(target, form, m, n, k)
 
 

@@ -25,12 +25,13 @@ What a loop of unknown length writes nothing may rely on, so buckets and the res
 slot of a ring comes next: slots are therefore in pairs, one pair for each parity of the expert, and
 the `idle` semaphores let a pair be used again when the expert before the last is through. For the
 same reason control processors themselves wait for buckets and weights: no word may wait in a queue
-when such a loop starts. Places behind an expert's tokens name token 0; they are computed and never
-read.
+when such a loop starts. Only as many rows are multiplied as an expert has tokens
+(`m:rows of 64`), so the accumulators get some numbers at the start: what stands behind the tokens
+is drained with them, and never read.
 
 maia200: 2048 tokens, 8 experts of 4096 x 2048: 349,500 cycles of the tensor units for the pairs of
-token and expert alone. Blocks of 128 rows and edges of 32 rows and columns make 442,000 of them;
-routing 24,000 (of which filling 67 MB is most), two block starts 20,000, combining 18,000.
+token and expert alone. Edges of 32 rows and columns make 406,000 of them; routing takes 33,000 (of
+which filling 67 MB is most), the first weights and rows of two blocks 25,000, combining 15,000.
 """
 
 from __future__ import annotations
@@ -75,6 +76,19 @@ def _divisor(total: int, unit_bytes: int, limit: int) -> int:
     return max(fits, default=1)
 
 
+def _clearing(elements: int, clusters: int, e: int) -> dict[str, int]:
+    """How the results are cleared: elements of a word, and words for each cluster and expert."""
+    part = min(WORD // 2, align(cdiv(elements, clusters * e), 32))
+    words = cdiv(elements, part * clusters * e)
+    return {
+        "hy_all": elements,
+        "hy_fill": part,
+        "hy_row": part * clusters,
+        "hy_part": part * clusters * words,
+        "hy_words": words,
+    }
+
+
 def _shapes(size: dict[str, int], clusters: int, tiles: int, block: int) -> dict[str, int]:
     """Everything that follows from sizes and machine, by the names of the text."""
     t, e, d, f, half, k = (size[name] for name in ("t", "e", "d", "f", "half", "k"))
@@ -95,6 +109,7 @@ def _shapes(size: dict[str, int], clusters: int, tiles: int, block: int) -> dict
         "half4": 4 * half,
         "rows2": 2 * half,
         "rows2last": 2 * half - 1,
+        "halflast": half - 1,
         "kd": d // k,
         "kf": f // k,
         "nt": nt,
@@ -123,8 +138,7 @@ def _shapes(size: dict[str, int], clusters: int, tiles: int, block: int) -> dict
         "ca_words": cdiv(cap * d * 2, fill),
         "hh_all": places * f,
         "hh_words": cdiv(places * f, fill * clusters),
-        "hy_all": places * d,
-        "hy_words": cdiv(places * d, fill * clusters),
+        **_clearing(places * d, clusters, e),
         "ca_pitch": cap * d * 2,
         "w_pitch": align(max(2 * nu * d, nd * f) * 2, 64),
         "ta_pitch": align(half * k * 2, 64),

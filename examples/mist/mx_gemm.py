@@ -30,7 +30,7 @@ def source(target: str, m: int, n: int, k: int) -> str:
     a = (Piece("A", "e2m1", 4), Piece("SA", "e8m0", 8, group=32))
     b = (Piece("B", "e2m1", 4), Piece("SB", "e8m0", 8, group=32))
     depth = 16 * machine(target).int("ttu.kchunk.fp4")
-    return panel_gemm(target, Form(a, b, "mm", "scale", depth), m, n, k)
+    return panel_gemm(target, Form(a, b, "mm", "scale", depth, 16), m, n, k)
 
 
 if __name__ == "__main__":

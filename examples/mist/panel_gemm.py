@@ -1,34 +1,41 @@
 """The text of ``gemm.py``, ``sparse_gemm.py`` and ``mx_gemm.py``: one program for every form.
 
-``gemm.py`` explains it; ``panel_plan.py`` chooses its shapes and deals out the work.
+``gemm.py`` explains it; ``panel_plan.py`` chooses its shapes and deals out the work,
+``panel_tile.py`` has the words of the tiles.
 """
 
 from __future__ import annotations
 
-from kit import Space, cdiv, machine, registers, table
-from panel_plan import Form, Piece, Segment, Shape, plan, shape
+from textwrap import indent
+
+from kit import Space, machine, registers, table
+from panel_plan import Form, Piece, Shape, shape, steps
+from panel_tile import fill, first_row, tile_words
+
+from maiacc_isa.machine import Machine
+
+#: The most bytes that a DMA word moves.
+WORD = 1 << 18
 
 REGISTERS = {
-    "down": "where the cluster stands in the grid",
-    "across": "",
+    "across": "column of the cluster in the grid",
     "slot": "of the ring of B",
-    "half": "of the accumulators",
-    "other": "",
+    "work": "steps of the tile",
+    "place": "the step's place in the tables",
     "row": "first row of the panel",
-    "col": "first column of C",
     "n": "column block within the cluster",
-    "seg": "segment's number in the tables",
-    "work": "segments of the tile",
-    "steps": "of the segment",
-    "pair": "1: the segment's first step has two column blocks",
-    "two": "1: this step has",
-    "single": "1: it has not",
-    "blocks": "",
-    "fresh": "1: the step begins with a new panel",
-    "keep": "1: it does not",
-    "init": "1: the tile's first step",
-    "need": "tokens of `staged` to take before a step",
-    "later": "",
+    "col": "first column of C",
+    "two": "1: the step has two column blocks",
+    "alone": "1: it has one",
+    "fresh": "1: it begins with a new panel from HBM",
+    "share": "1: with one from CSRAM",
+    "free": "1: it is the panel's last",
+    "need": "tokens of `staged` to take before it",
+    "init": "1: and one for each of its chunks",
+    "opens": "1: its first chunk",
+    "closes": "1: its last chunk",
+    "home": "where the shared panel lies: column of the grid",
+    "part": "and place",
 }
 
 
@@ -36,6 +43,8 @@ def panel_gemm(target: str, form: Form, m: int, n: int, k: int) -> str:
     """The program text for a product of any form."""
     mach = machine(target)
     s = shape(mach, form, m, n, k)
+    blocks = "\n".join(_block(form, s, mach, n, part) for part in range(s.passes))
+    calls = "".join(f"  call pass{part}\n" for part in range(s.passes))
     return f"""\
 mist 1.0
 target {target}
@@ -43,25 +52,34 @@ target {target}
 # C[{m},{n}] = A[{m},{k}] * B[{n},{k}]^T: {s.down} x {s.across} clusters, panels of {s.rows} rows,
 # column blocks of {s.width}, chunks of {s.depth} of K
 {_tensors(form, m, n, k)}
-block main {{
+{blocks}""" + (f"\ncontrol {{\n{calls}}}\n" if s.passes > 1 else "")
+
+
+def _block(form: Form, s: Shape, mach: Machine, n: int, part: int) -> str:
+    """One pass: the product with as much of B as CSRAM holds."""
+    first = part * s.width * s.columns * s.across
+    return f"""\
+block {f"pass{part}" if s.passes > 1 else "main"} {{
 {registers(REGISTERS)}
-{_tables(s, plan(s.panels, s.columns, mach.tiles))}
+{_tables(s, mach.tiles)}
 {_buffers(form, s)}
   chain convert : fp32 = mov(a)
   sem staged  : CLD -> LD0 cluster
+{"  sem given   : CLD -> LD1 chip" + chr(10) if s.staged else ""}\
   sem fullA   : LD1 -> TTU tile
   sem freeA   : TTU -> LD1 tile = {s.chunks}
   sem fullB   : LD0 -> TTU tile
   sem freeB   : TTU -> LD0 tile = {s.slots}
   sem product : TTU -> DRN tile
-  sem drained : DRN -> TTU tile = 2
+  sem drained0 : DRN -> TTU tile
+  sem drained1 : DRN -> TTU tile = 1
   sem result  : DRN -> ST tile
-  sem stored  : ST -> DRN tile = 2
+  sem stored0 : ST -> DRN tile = 1
+  sem stored1 : ST -> DRN tile = 1
 
   across = (cluster) mod {s.across} on tile, cluster
-  down = (cluster) div {s.across} on tile, cluster
-{_stage(form, s)}
-{_tile(form, s, mach.tiles, n)}
+{_stage(form, s, first)}
+{tile_words(form, s, mach.tiles, n, first)}
 }}
 """
 
@@ -77,17 +95,25 @@ def _tensors(form: Form, m: int, n: int, k: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _tables(s: Shape, segments: list[list[Segment]]) -> str:
+def _tables(s: Shape, tiles: int) -> str:
     """The work list, one row of equal length for each tile."""
-    most = max(map(len, segments))
-    rows = [[*row, *[(0, 0, 0)] * (most - len(row))] for row in segments]
+    work = steps(s, tiles)
+    most = max(map(len, work))
+    flat = [step for row in work for step in [*row, *row[:1] * (most - len(row))]]
     lines = [
-        table("t_work", map(len, segments)),
-        table("t_panel", [seg[0] for row in rows for seg in row]),
-        table("t_first", [seg[1] for row in rows for seg in row]),
-        table("t_count", [seg[2] for row in rows for seg in row]),
-        table("t_later", [s.columns - max(s.begin, row[0][2]) for row in segments]),
+        table("t_work", map(len, work)),
+        table("t_row", [s.rows * step.panel for step in flat]),
+        table("t_n", [step.column for step in flat]),
+        table("t_two", [step.two for step in flat]),
+        table("t_fresh", [step.fresh for step in flat]),
+        table("t_free", [step.free for step in flat]),
+        table("t_need", [step.need for step in flat]),
+        table("t_init", [step.init for step in flat]),
     ]
+    if s.staged:
+        lines.append(table("t_share", [step.share for step in flat]))
+        left = [s.chunks * (1 - row[0].share) for row in work]
+        lines.append(table("t_given", left))
     return "\n".join("  " + line for line in lines)
 
 
@@ -112,167 +138,57 @@ def _buffers(form: Form, s: Shape) -> str:
         at = csram.take(x.bytes(s.width, s.depth) * s.chunks * s.columns)
         size = f"[{s.columns}, {s.chunks}, {s.width}, {s.depth // x.group}]"
         lines.append(f"  buffer c{x.name} : {x.dtype}{size} @csram {at:#x}")
+    for x in form.a if s.staged else ():
+        at = csram.take(x.bytes(s.rows, s.depth) * s.chunks * s.staged)
+        size = f"[{s.staged}, {s.chunks}, {s.rows}, {s.depth // x.group}]"
+        lines.append(f"  buffer c{x.name} : {x.dtype}{size} @csram {at:#x}")
     return "\n".join(lines)
 
 
-def _fill(x: Piece) -> str:
-    return f" fill {x.fill}" if x.fill else ""
+def _copies(x: Piece, s: Shape, columns: int, to: str, start: str) -> str:
+    """Words of the cluster's load queue that stage a piece of some column blocks, all of K."""
+    d = s.depth // x.group
+    most = WORD // x.bytes(columns * s.width, s.depth)
+    some = max(q for q in range(1, s.chunks + 1) if s.chunks % q == 0 and q <= max(most, 1))
+    dims = f"{{n:{columns}, k:{some}, r:{s.width}, d:{d}}}"
+    whole = some == s.chunks
+    of_k, at_k = ("k", f"{d}*k") if whole else (f"{some}*g + k", f"{some * d}*g + {d}*k")
+    word = (
+        f"CLD copy c{x.name}{dims}[{to} + n, {of_k}, r, d], "
+        f"{x.name}{dims}[{start} + {s.width}*n + r, {at_k} + d]{fill(x)}"
+    )
+    return word if whole else f"loop g < {s.chunks // some} on cluster {{\n  {word}\n}}"
 
 
-def _stage(form: Form, s: Shape) -> str:
+def _stage(form: Form, s: Shape, first: int) -> str:
     """What the clusters' load queues do."""
-    first = "\n".join(
-        f"    CLD copy c{x.name}{{n:{s.begin}, r:{s.width}, d:{d}}}[n, k, r, d], "
-        f"{x.name}{{n:{s.begin}, r:{s.width}, d:{d}}}[col + {s.width}*n + r, {d}*k + d]{_fill(x)}"
-        + " post(staged)"
-        * (x is form.b[-1])
-        for x in form.b
+    b, d = form.b[0], s.depth // form.b[0].group
+    dims = f"{{n:{s.begin}, r:{s.width}, d:{d}}}"
+    rest = f"col + {s.width}*c + {s.width * s.begin}"
+    begin = [_copies(x, s, s.begin, "0", "col") for x in form.b[1:]]
+    others = [_copies(x, s, 1, f"c + {s.begin}", rest) for x in form.b[1:]]
+    panels = "\n".join(
+        f"      CLD copy c{x.name}{{r:{s.rows}, d:{d}}}[p, k, r, d], {x.name}{{r:{s.rows}, d:{d}}}"
+        f"[{first_row(s)} + {s.rows * s.across}*p + {s.rows}*across + r, {d}*k + d]" + fill(x)
+        for x in form.a
         for d in (s.depth // x.group,)
     )
-    others = "\n".join(
-        f"      CLD copy c{x.name}{{r:{s.width}, d:{d}}}[c + {s.begin}, k, r, d], "
-        f"{x.name}{{r:{s.width}, d:{d}}}"
-        f"[col + {s.width}*c + {s.width * s.begin} + r, {d}*k + d]{_fill(x)}"
-        for x in form.b
-        for d in (s.depth // x.group,)
-    )
+    shared = f"    loop p < {s.staged} {{\n{panels} post(given)\n    }}\n" if s.staged else ""
     return f"""
   at "stage B"
   # a token for each chunk of the first columns, then one for each column block
-  col = {s.width * s.columns}*across on cluster
+  col = {s.width * s.columns}*across + {first} on cluster
+{indent("".join(word + chr(10) for word in begin), "  ")}\
   loop k < {s.chunks} on cluster {{
-{first}
+    CLD copy c{b.name}{dims}[n, k, r, d], {b.name}{dims}[col + {s.width}*n + r, {d}*k + d] \
+post(staged)
+{shared}\
   }}
   loop c < {s.columns - s.begin} on cluster {{
+{indent("".join(word + chr(10) for word in others), "    ")}\
     loop k < {s.chunks} {{
-{others}
+      CLD copy c{b.name}{{r:{s.width}, d:{d}}}[c + {s.begin}, k, r, d], \
+{b.name}{{r:{s.width}, d:{d}}}[{rest} + r, {d}*k + d]
     }}
     CLD sync post(staged)
-  }}"""
-
-
-def _panel(form: Form, s: Shape) -> str:
-    """Words that load a chunk of the panel. They are no longer than those for a chunk of B, so
-    that the two queues get equal parts of the tile's port."""
-    cuts = cdiv(form.a[0].bytes(s.rows, 64), form.b[0].bytes(s.width, 64))
-    part = s.rows // cuts
-    words = [
-        f"          LD1 copy t{x.name}{{r:{part}, d:{d}}}[k, {part * i} + r, d], "
-        f"{x.name}{{r:{part}, d:{d}}}[row + {part * i} + r, {d}*k + d]{_fill(x)}"
-        for i in range(cuts)
-        for x in form.a
-        for d in (s.depth // x.group,)
-    ]
-    words[0] += " wait(freeA)"
-    words[-1] += " post(fullA)"
-    return "\n".join(words)
-
-
-def _pair(form: Form, s: Shape, column: str, half: str, waits: str, posts: str) -> str:
-    """Words that fetch a chunk of a column block and multiply it with the panel's."""
-    a, b = form.a[0], form.b[0]
-    options = [f" {form.option} m{x[1].name}" if len(x) > 1 else "" for x in (form.a, form.b)]
-    lines = [
-        f"LD0 copy t{x.name}(slot){{r:{s.width}, d:{d}}}[r, d], "
-        f"c{x.name}{{r:{s.width}, d:{d}}}[{column}, k, r, d]"
-        + " wait(freeB)" * (x is b)
-        + " post(fullB)" * (x is form.b[-1])
-        for x in form.b
-        for d in (s.depth // x.group,)
-    ]
-    lines.append(
-        f"TTU {form.multiply} acc({half}){{r:{s.rows} | c:{s.width}}}[r, c], "
-        f"t{a.name}{{r:{s.rows} | d:{s.depth // a.group}}}[k, r, d]{options[0]}, "
-        f"t{b.name}(slot){{c:{s.width} | d:{s.depth // b.group}}}[c, d]{options[1]} "
-        f"mode=first level=k wait({waits}) post({posts})"
-    )
-    lines.append(f"slot = (slot + 1) mod {s.slots}")
-    return "\n".join("          " + line for line in lines)
-
-
-def _options(form: Form, s: Shape) -> str:
-    """Views of scales and metadata, which the multiplies name."""
-    lines = []
-    for pieces, rows, place in ((form.a, s.rows, "[k, r, d]"), (form.b, s.width, "[r, d]")):
-        for x in pieces[1:]:
-            slot = "" if pieces is form.a else "(slot)"
-            dims = f"{{r:{rows} | d:{s.depth // x.group}}}"
-            lines.append(f"        desc m{x.name} = t{x.name}{slot}{dims}{place}\n")
-    return "".join(lines)
-
-
-def _tile(form: Form, s: Shape, tiles: int, n: int) -> str:
-    """What the tiles do."""
-    most = max(map(len, plan(s.panels, s.columns, tiles)))
-    width = min(s.width, n)
-    matrix, block = f"{{r:{s.rows} | c:{width}}}", f"{{r:{s.rows}, c:{width}}}"
-    return f"""
-  at "multiply"
-  slot = 0 on tile
-  half = 0 on tile
-  init = 1 on tile
-  need = 0 on tile
-  later = t_later[tile] on tile
-  work = t_work[tile] on tile
-  loop segment < work on tile {{
-    seg = {most}*tile + segment
-    row = t_panel[seg]
-    row = {s.rows}*row + {s.rows * s.panels}*down
-    n = t_first[seg]
-    steps = t_count[seg]
-    pair = min(steps - 1, 1)
-    steps = steps - pair
-    loop j < steps {{
-      two = max(pair - j, 0)
-      single = 1 - two
-      blocks = 1 + two
-      fresh = max(1 - j, 0)
-      keep = 1 - fresh
-      other = (half + 1) mod 2
-      loop token < need {{
-        LD0 sync wait(staged)
-      }}
-      loop block < blocks {{
-        TTU sync wait(drained)
-      }}
-      loop k < {s.chunks} {{
-{_options(form, s)}        # TTU gets the chunk of the panel: as it was, or a new one
-        loop if_keep < keep {{
-          LD1 sync wait(freeA) post(fullA)
-        }}
-        loop if_fresh < fresh {{
-{_panel(form, s)}
-        }}
-        loop if_init < init {{
-          LD0 sync wait(staged)
-        }}
-        loop if_one < single {{
-{_pair(form, s, "n", "half", "fullA, fullB", "freeA, freeB")}
-        }}
-        loop if_two < two {{
-{_pair(form, s, "n", "half", "fullA, fullB", "freeB")}
-{_pair(form, s, "n + 1", "other", "fullB", "freeA, freeB")}
-        }}
-      }}
-      # the first segment takes column blocks as they arrive
-      init = 0
-      need = max(1 - segment, 0)
-      # results leave while the tensor unit goes on
-      loop block < blocks {{
-        TTU sync post(product)
-        DRN accst tC(half){matrix}[r, c], acc(half){matrix}[r, c] chain=convert \
-wait(product, stored) post(drained, result)
-        col = {s.width}*n + {s.width * s.columns}*across
-        ST copy C{block}[row + r, col + c] drop, tC(half){block}[r, c] wait(result) post(stored)
-        half = (half + 1) mod 2
-        n = n + 1
-      }}
-    }}
-    # before the second segment all the others must lie in CSRAM
-    need = later
-    later = 0
-  }}
-  # take what is left of the tokens
-  loop token < need on tile {{
-    LD0 sync wait(staged)
   }}"""

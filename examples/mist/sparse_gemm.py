@@ -35,7 +35,7 @@ def source(target: str, m: int, n: int, k: int) -> str:
     # what lies outside must be legal positions: 0 and 1
     positions = Piece("P", "sp24", 4, group=4, fill=4)
     depth = 32 * machine(target).int("ttu.kchunk.fp8")
-    form = Form((Piece("A", "e4m3", 8),), (values, positions), "mmsp", "meta", depth)
+    form = Form((Piece("A", "e4m3", 8),), (values, positions), "mmsp", "meta", depth, 16)
     return panel_gemm(target, form, m, n, k)
 
 

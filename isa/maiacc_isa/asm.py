@@ -75,7 +75,9 @@ class _Assembler:
             machine,
             tuple(self._tensors.values()),
             parameters,
-            tuple(assemble_block(s, self._tensors, self._parameters) for s in blocks),
+            tuple(
+                assemble_block(s, self._tensors, self._parameters, machine.chips) for s in blocks
+            ),
             control,
             self._weights,
             self._file,

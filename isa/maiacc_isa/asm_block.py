@@ -17,14 +17,16 @@ from maiacc_isa.program import Block, Symbols, Tensor
 from maiacc_isa.word import Word, complete
 
 
-def assemble_block(s: Statement, tensors: dict[str, Tensor], parameters: dict[str, int]) -> Block:
+def assemble_block(
+    s: Statement, tensors: dict[str, Tensor], parameters: dict[str, int], chips: int
+) -> Block:
     """The block of a statement: declarations first, wherever they stand, then words in order."""
     body: list[Statement] = s["body"]
     declared = Declarations()
     declared.declare(body)
     sums = Sums(declared.registers)
     sums.set_loops(loop_levels(body))
-    views = Views(Places(tensors, declared.buffers, sums), sums)
+    views = Views(Places(tensors, declared.buffers, sums, chips), sums)
     named_views = [(x, scope) for x, scope in with_scopes(body, ()) if x.kind == "desc"]
     for statement, _ in named_views:
         views.reserve(statement["name"], statement.pos)

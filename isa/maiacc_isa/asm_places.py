@@ -8,7 +8,7 @@ from maiacc_isa.asm_errors import fail, unknown
 from maiacc_isa.asm_nodes import BufferPlace, Linear, RawPlace, View
 from maiacc_isa.asm_sums import Scope, Sums
 from maiacc_isa.load import load
-from maiacc_isa.program import Buffer, Tensor
+from maiacc_isa.program import Buffer, Tensor, tensor_buffer
 from maiacc_isa.tables import Term
 
 
@@ -29,8 +29,11 @@ class Place:
 class Places:
     """The buffers and tensors that views of one block may name."""
 
-    def __init__(self, tensors: dict[str, Tensor], buffers: dict[str, Buffer], sums: Sums) -> None:
+    def __init__(
+        self, tensors: dict[str, Tensor], buffers: dict[str, Buffer], sums: Sums, chips: int
+    ) -> None:
         self._tensors = tensors
+        self._chips = chips
         self._buffers = buffers
         self._sums = sums
 
@@ -91,8 +94,7 @@ class Places:
         if place.name in self._buffers:
             return self._buffers[place.name]
         if place.name in self._tensors:
-            t = self._tensors[place.name]
-            return Buffer(t.name, t.dtype, t.shape, "hbm", t.base)
+            return tensor_buffer(self._tensors[place.name], self._chips)
         raise unknown(place.pos, "buffer or tensor", place.name, [*self._buffers, *self._tensors])
 
     def _home(self, home: Linear | str | None, scope: Scope) -> tuple[str, list[Term]]:

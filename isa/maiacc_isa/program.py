@@ -98,6 +98,14 @@ class Buffer:
         return tuple(reversed(result))[-len(self.shape) :] if self.shape else (unit,)
 
 
+def tensor_buffer(tensor: Tensor, chips: int) -> Buffer:
+    """A tensor as a buffer in the HBM of one of so many chips: of a split one the chip's part."""
+    shape = tensor.shape
+    if tensor.split and shape:
+        shape = (shape[0] // chips, *shape[1:])
+    return Buffer(tensor.name, tensor.dtype, shape, "hbm", tensor.base)
+
+
 @dataclass(frozen=True)
 class LiveIn:
     """A scalar register that a block finds set, and its interval; outside it, entering traps."""

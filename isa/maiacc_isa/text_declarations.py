@@ -8,7 +8,7 @@ from maiacc_isa.asm_views import START_LIMIT
 from maiacc_isa.bits import to_bytes
 from maiacc_isa.load import load
 from maiacc_isa.names import AMBIGUOUS, default_name, is_word
-from maiacc_isa.program import Block, Buffer, Program
+from maiacc_isa.program import Block, Buffer, Program, tensor_buffer
 from maiacc_isa.table_codec import encode_descriptor
 from maiacc_isa.tables import Chain, Descriptor, Semaphore, Term
 from maiacc_isa.text_plain import nests, plain_view
@@ -35,7 +35,7 @@ class DeclarationText:
             own = {b.name for b in buffers}
             for t in program.tensors:
                 if t.name not in own:
-                    buffers.append(Buffer(t.name, t.dtype, t.shape, "hbm", t.base))
+                    buffers.append(tensor_buffer(t, program.machine.chips))
         self._places: dict[tuple[object, ...], Buffer] = {}
         for b in buffers:
             if b.shape and len(b.shape) <= load().limit("axes"):

@@ -48,7 +48,6 @@ class Totals:
     macs: int = 0
     instructions: int = 0
     control: int = 0
-    port_bytes: Counter[str] = field(default_factory=Counter)
 
     @property
     def bound(self) -> str:

@@ -71,6 +71,16 @@ class Executor:
             raise Trap("interval", message, expected=f"{low} .. {high}", found=str(value))
         return value
 
+    def written(self, block: Block, instance: Instance, issue: Issue) -> list[Operand]:
+        """The operands that a word writes. Raises what ``execute`` raises for places."""
+        plan = self._plan(block, issue.index)
+        peers = self._peers(block, plan.word, instance, issue)
+        return [
+            self._operand(block, plan.word, instance, op, issue.views[op.name], peers)
+            for op in plan.rules.operands
+            if op.writes
+        ]
+
     def _plan(self, block: Block, index: int) -> _Plan:
         key = (block.name, index)
         if key not in self._plans:

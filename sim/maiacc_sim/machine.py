@@ -14,6 +14,7 @@ from maiacc_isa.word import Word
 from maiacc_sim.code import Step, steps
 from maiacc_sim.control_graph import blocks_in_order
 from maiacc_sim.executor import Executor
+from maiacc_sim.halted import explain
 from maiacc_sim.issue import Issue
 from maiacc_sim.memory import Memories
 from maiacc_sim.places import place
@@ -22,9 +23,8 @@ from maiacc_sim.recipe import peers_of
 from maiacc_sim.sanitize import RaceDetector
 from maiacc_sim.scalar_log import Log, check_parameters
 from maiacc_sim.scalars import REGISTER, fresh_sources
-from maiacc_sim.stuck import Wait, deadlock, token_wait
 from maiacc_sim.system import QueueOf, System
-from maiacc_sim.tokens import Counters, Wiring
+from maiacc_sim.tokens import Counters, Touched, Wiring
 from maiacc_sim.traps import Trap
 
 #: Orders by name: words as soon as they are pushed; whatever has waited longest; as late as
@@ -133,7 +133,9 @@ class Machine:
         if any(q.pending for q in self.queues.values()) or not all(
             c.done for c in self.controls.values()
         ):
-            raise self._deadlock()
+            heads = [(q.of, q.pending[0][0]) for q in self.queues.values() if q.pending]
+            controls = self.controls.values()
+            raise explain(self.program, self.system, self.wiring, self.counters, heads, controls)
 
     def _take(self) -> Queue | Control:
         ready = self._ready
@@ -228,13 +230,17 @@ class Machine:
         if not all(q.barriers == queue.barriers and self._stands(q) for q in members):
             return False
         if self.detector is not None:
-            self.detector.meet([other.of for other in members])
+            self.detector.meet([(q.of, self._waits(q.of, q.pending[0][0].index)) for q in members])
         for other in members:
             other.met = True
             other.barriers += 1
             if other is not queue:
                 self.again(other)
         return True
+
+    def _waits(self, of: QueueOf, index: int) -> Touched:
+        """The tokens a word of a queue waits for."""
+        return self.wiring.waits(index, of.instance)
 
     def _stands(self, queue: Queue) -> bool:
         """Whether a BAR is at the head of a queue, and its waits are met."""
@@ -274,27 +280,3 @@ class Machine:
     def placed(self, trap: Trap, index: int, iteration: tuple[int, ...], of: QueueOf) -> Trap:
         """A trap with where it happened."""
         return place(self.program, self.block, trap, index, iteration, of)
-
-    def _deadlock(self) -> Trap:
-        """What is wrong when nothing can go on."""
-        waits = []
-        for queue in self.queues.values():
-            if queue.pending:
-                issue = queue.pending[0][0]
-                waits.append(self._token_wait(queue.of, issue.index, issue.iteration))
-        for control in self.controls.values():
-            if control.done:
-                continue
-            word = self.block.words[control.index]
-            if word.row.control:
-                waits.append(self._token_wait(control.of, control.index, control.iteration))
-                continue
-            full = self.system.queue(control.of.instance, str(word.queue))
-            needs = f"room in {full.name} ({self.depth} words deep, all taken)"
-            waits.append(Wait(control.of, control.index, control.iteration, needs, full, room=True))
-        done = frozenset(c.of.instance.number for c in self.controls.values() if c.done)
-        return deadlock(self.program, self.block, waits, done)
-
-    def _token_wait(self, of: QueueOf, index: int, iteration: tuple[int, ...]) -> Wait:
-        needs, gives = token_wait(self.block, self.wiring, self.counters.held, of, index)
-        return Wait(of, index, iteration, needs, gives)

@@ -39,7 +39,7 @@ class Operand:
         self._bits = load().dtypes[d.dtype].bits
         self._packed = load().dtypes[d.dtype].packed
         self._memories = memories
-        self._owners = owners
+        self.owners = owners
 
     @cached_property
     def places(self) -> Elements:
@@ -64,7 +64,7 @@ class Operand:
     def _beside(self, located: Located | None, what: str) -> Operand | None:
         if located is None:
             return None
-        return Operand(self._memories, f"{what} {self.name}", located, self._owners)
+        return Operand(self._memories, f"{what} {self.name}", located, self.owners)
 
     @property
     def fill(self) -> int:
@@ -87,7 +87,7 @@ class Operand:
         Raises ``Trap`` bounds, also for an element outside the box unless the view drops it.
         """
         inside = self._writable(self.places)
-        for owner in self._owners:
+        for owner in self.owners:
             self._save(owner, self.places.address[inside], codes.reshape(-1)[inside])
 
     def inside(self) -> Bools:
@@ -108,7 +108,7 @@ class Operand:
 
     def read_at(self, places: Elements) -> Array:
         """The codes of elements; those outside the box are the fill value."""
-        (owner,) = self._owners
+        (owner,) = self.owners
         codes = np.full(len(places), self.fill, container(self.dtype))
         codes[places.inside] = self._fetch(owner, places.address[places.inside])
         return codes.reshape(places.shape)
@@ -119,7 +119,7 @@ class Operand:
         inside = self._writable(places)
         cells, cell = np.unique(places.address[inside], return_inverse=True)
         new = codes.reshape(-1)[inside]
-        for owner in self._owners:
+        for owner in self.owners:
             if join is None:
                 held = np.zeros(len(cells), new.dtype)
             else:

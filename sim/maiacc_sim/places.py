@@ -12,7 +12,7 @@ from maiacc_sim.traps import Trap
 
 def word_text(program: Program, block: Block, index: int) -> str:
     """The assembly of a word."""
-    return BlockText(block, program).word(index)
+    return BlockText(block, program, inline=True).word(index)
 
 
 def source_text(program: Program, block: Block, index: int) -> str:

@@ -28,7 +28,7 @@ def document(result: Result, engine: str = "reference") -> dict[str, Any]:
     """
     timed = result.timed
     cycles: int | list[int] = timed.cycles
-    if result.low is not None and result.low.cycles != timed.cycles:
+    if result.low is not None:
         cycles = sorted([result.low.cycles, timed.cycles])
     totals = timed.totals
     types = {t.result or t.name: t.dtype for t in result.program.tensors}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeAlias
 
 import numpy as np
@@ -90,10 +91,15 @@ class RaceDetector:
             for n in counters:
                 self._tokens[n].extend([clock] * count)
 
-    def meet(self, members: list[QueueOf]) -> None:
-        """The members of a barrier learn what each of them knew."""
-        joined = np.max([self._clocks[of.number] for of in members], axis=0)
-        for of in members:
+    def meet(self, members: list[tuple[QueueOf, Tokens]]) -> None:
+        """The members of a barrier learn what each of them knew, and what the tokens know that
+        it is about to take."""
+        clocks = [self._clocks[of.number] for of, _ in members]
+        for _, waits in members:
+            for count, counters in waits:
+                clocks += [t for n in counters for t in islice(self._tokens[n], count)]
+        joined = np.max(clocks, axis=0)
+        for of, _ in members:
             np.maximum(self._clocks[of.number], joined, out=self._clocks[of.number])
 
     # ---- accesses -----------------------------------------------------------------------

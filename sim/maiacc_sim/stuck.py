@@ -36,7 +36,7 @@ def token_wait(
     """What a word that waits for tokens lacks, and the queue that posts it."""
     found = wiring.waits(index, of.instance)
     for (sem, count), (_, counters) in zip(block.words[index].waits, found, strict=True):
-        name = block.symbols.semaphores.get(sem, default_name("sem", sem))
+        name = block.symbols.semaphores.get(sem, default_name("q", sem))
         for n in counters:
             if held(n) < count:
                 return f"{name} ({held(n)} of {count} tokens)", wiring.counters[n][2]

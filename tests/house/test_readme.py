@@ -1,4 +1,4 @@
-"""The README shows what the commands really print, and its links lead somewhere."""
+"""The README and the guides show what commands really print, and their links lead somewhere."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ DOCUMENTS = sorted(
     )
     for path in ROOT.glob(pattern)
 )
+
+#: Documents whose console blocks are executed, each in a folder of its own, with the number of
+#: commands of ours they have at least.
+EXECUTED = {"README.md": 12, "docs/debugging.md": 8, "docs/running.md": 10}
 
 #: The two commands of the README, each alone in its block.
 RUN = "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/maiacc demo"
@@ -75,11 +79,13 @@ def blocks(text: str) -> list[str]:
     return re.findall(r"^```\w*\n(.*?)\n```$", text, re.DOTALL | re.MULTILINE)
 
 
-def test_what_the_readme_shows_is_what_happens(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", sorted(EXECUTED))
+def test_what_a_document_shows_is_what_happens(name: str, tmp_path: Path) -> None:
     command = tmp_path / "bin" / "maiacc"
     command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m maiacc.cli "$@"\n')
-    command.chmod(command.stat().st_mode | stat.S_IXUSR)
+    for path, arguments in ((command, "-m maiacc.cli"), (command.with_name("python3"), "")):
+        path.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments} "$@"\n')
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
     folder = tmp_path / "work"
     folder.mkdir()
     environment = {
@@ -89,8 +95,9 @@ def test_what_the_readme_shows_is_what_happens(tmp_path: Path) -> None:
         "COLUMNS": "100",
         "LC_ALL": "C.UTF-8",
     }
-    steps = console_steps((ROOT / "README.md").read_text("utf-8"))
-    assert len([step for step in steps if step.command.startswith("maiacc ")]) >= 8
+    steps = console_steps((ROOT / name).read_text("utf-8"))
+    ours = [step for step in steps if step.command.startswith("maiacc ")]
+    assert len(ours) >= EXECUTED[name]
     for step in steps:
         done = subprocess.run(
             ["bash", "-c", step.command],
@@ -105,7 +112,7 @@ def test_what_the_readme_shows_is_what_happens(tmp_path: Path) -> None:
         found = tuple(line.rstrip() for line in done.stdout.rstrip("\n").split("\n"))
         found = () if found == ("",) else found
         assert agrees(step.output, found), (
-            f"README.md:{step.line}: `{step.command}` prints\n{done.stdout}"
+            f"{name}:{step.line}: `{step.command}` prints\n{done.stdout}"
         )
 
 

@@ -189,6 +189,8 @@ WRONG_FILES = [
     _manifest("minor format of the future", "E0602", _set("format", [1, 9])),
     _manifest("instruction set of the future", "E0602", _set("isa", [1, 99])),
     _manifest("instruction set of the past", "E0602", _set("isa", [0, 9])),
+    _manifest("time of the future", "E1208", _set("timing", 99)),
+    _manifest("no version of time", "E0606", _del("timing")),
     WrongFile("manifest is no JSON", "E0606", lambda data: packed({**members_of(data), "manifest.json": b"{"})),
     WrongFile("manifest nests deep", "E0606", lambda data: packed({**members_of(data), "manifest.json": b"[" * 500_000})),
     WrongFile("manifest of NUL bytes", "E0606", lambda data: packed({**members_of(data), "manifest.json": bytes(100)})),

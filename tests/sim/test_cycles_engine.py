@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def test_every_way_of_running_counts_the_same(path: Path) -> None:
     assert result.cycles == entry.cycles
     path_ = result.critical_path()
     assert sum(link.end - link.begin for link in path_) == entry.cycles
-    assert all(a.end == b.begin for a, b in zip(path_, path_[1:], strict=False))
+    assert all(a.end == b.begin for a, b in itertools.pairwise(path_))
     assert result.executed is not None
     for skip in (True, False):
         options = Options(values=False, log=result.executed.log, skip=skip)
@@ -71,5 +72,7 @@ def test_every_way_of_running_counts_the_same(path: Path) -> None:
 def test_ticks_of_a_port_are_its_bound() -> None:
     entry = read(next(path for path in FILES if path.stem == "one_load"))
     account = _run(entry).timed.account
-    hbm = [t for kind, t in zip(account.port_kinds, account.port_ticks, strict=True) if kind == "hbm"]
+    hbm = [
+        t for kind, t in zip(account.port_kinds, account.port_ticks, strict=True) if kind == "hbm"
+    ]
     assert _run(entry).timed.totals.bounds["hbm"] == cdiv(max(hbm), TICKS)

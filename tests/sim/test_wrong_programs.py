@@ -12,7 +12,9 @@ from maiacc_isa.asm import assemble
 from maiacc_isa.lint import check_words, prove
 from maiacc_isa.program import Program
 from maiacc_sim.machine import ORDERS
+from maiacc_sim.scalar_log import Scalars
 from maiacc_sim.tensors import random_inputs
+from maiacc_sim.timing.run import time_program
 from maiacc_sim.traps import Trap
 from maiacc_sim.values import run_values
 
@@ -100,6 +102,10 @@ def test_a_deadlock_is_explained_as_the_prover_explains_it() -> None:
         assert stuck[0].site is not None
         assert trap.place is not None
         assert trap.place.word in {f.site.word for f in stuck if f.site}
+        with pytest.raises(Trap) as timed:
+            time_program(program, Scalars({}))
+        assert (timed.value.code, timed.value.place) == (trap.code, trap.place)
+        assert timed.value.found == trap.found
     assert seen >= 5
 
 

@@ -12,7 +12,7 @@ from maiacc_isa.lint.shapes import Shape, Span
 from maiacc_isa.lint.values import Val
 from maiacc_isa.machine import Machine
 from maiacc_isa.operands import WordScope, present_operands
-from maiacc_isa.program import Block, Buffer, Program
+from maiacc_isa.program import Block, Buffer, Program, tensor_buffer
 from maiacc_isa.tables import Descriptor
 from maiacc_isa.word import Word
 
@@ -83,7 +83,7 @@ class Footprints:
             for t in program.tensors
             if t.kind in ("input", "weight")
         ]
-        tensors = [Buffer(t.name, t.dtype, t.shape, "hbm", t.base) for t in program.tensors]
+        tensors = [tensor_buffer(t, machine.chips) for t in program.tensors]
         self.buffers = [*block.buffers, *tensors]
         self._limits = [self._allowed(shape) for shape in self._shapes]
 
@@ -120,7 +120,8 @@ class Footprints:
                 if aux is not None:
                     what = f"{op.name}'s {name}"
                     uses.append(self._use(what, aux, mode, False, None, mode == "w"))
-        return uses
+        # A word reads all of its operands before it writes anything.
+        return sorted(uses, key=lambda use: use.mode == "w")
 
     def _use(
         self, name: str, number: int, mode: str, whole: bool, when: ex.Expr | None, plain: bool

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from maiacc_isa.lint.values import Sym, Val
 from maiacc_isa.load import load
-from maiacc_isa.machine import Machine
-from maiacc_isa.program import Block
+from maiacc_isa.program import Block, Program
 from maiacc_isa.word import Word
 
 #: Chips of a system that one proof follows.
@@ -53,12 +52,12 @@ class Cast:
     """The instances of a proof. ``alike`` says whether some stand for others; ``tile`` and
     ``cluster`` are then the unknowns that stand for the ids."""
 
-    def __init__(self, block: Block, machine: Machine, every: bool = False) -> None:
-        self.machine = machine
+    def __init__(self, block: Block, program: Program, every: bool = False) -> None:
+        machine = self.machine = program.machine
         self.alike = not every and not _depends_on_ids(block)
         self.tile_sym = Sym("tile", 0, machine.tiles - 1)
         self.cluster_sym = Sym("cluster", 0, machine.clusters - 1)
-        chips = range(machine.chips) if _uses_chips(block) else range(1)
+        chips = followed_chips(program)
         tiles, clusters = machine.tiles, machine.clusters
         if self.alike:
             tiles, clusters = min(tiles, 2), min(clusters, 2)
@@ -109,6 +108,12 @@ class Cast:
     def weight(self, role: str) -> int:
         """How many instances of a chip one team's event stands for."""
         return self.machine.instances(role) if self.alike else 1
+
+
+def followed_chips(program: Program) -> range:
+    """The chips that a proof follows: one for all, if no block tells them apart."""
+    apart = any(_uses_chips(block) for block in program.blocks)
+    return range(program.machine.chips if apart else 1)
 
 
 def _uses_chips(block: Block) -> bool:

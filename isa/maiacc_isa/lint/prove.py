@@ -9,6 +9,7 @@ from maiacc_isa.lint.deadlock import explain
 from maiacc_isa.lint.engine import Deadlock, Engine
 from maiacc_isa.lint.findings import Finding, Report, Sites, TooMany
 from maiacc_isa.lint.footprints import NeedInstances
+from maiacc_isa.lint.instances import followed_chips
 from maiacc_isa.lint.memory import Owner
 from maiacc_isa.lint.regions import normal
 from maiacc_isa.lint.rules import check_program
@@ -87,7 +88,7 @@ class _Prover:
         size = tensor.bytes(self._program.machine.chips) * 8
         if size == 0:
             return
-        for chip in range(self._program.machine.chips):
+        for chip in followed_chips(self._program):
             written = memories.written.setdefault(("hbm", chip), Written())
             written.add(normal(Val(tensor.base * 8), [], size))
 
@@ -229,8 +230,8 @@ class _Prover:
 
     def _check_output(self, tensor: Tensor, memories: Memories, size: int) -> None:
         low, high = tensor.base * 8, (tensor.base + size) * 8
-        chips = {owner[1] for owner in memories.written if owner[0] == "hbm"} or {0}
-        for chip in sorted(chips, key=str):
+        chips = followed_chips(self._program)
+        for chip in chips:
             written = memories.written.get(("hbm", chip), Written())
             try:
                 gaps = written.gaps(low, high)

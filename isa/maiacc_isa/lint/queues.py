@@ -86,15 +86,26 @@ class Queues:
         key = (process.queue, event.word.fields["group"], process.barriers)
         if key not in self._barriers:
             peers = self._peers(process, event)
-            if any(p.barriers < process.barriers or not _at_barrier(p) for p in peers):
+            if any(p.barriers < process.barriers or not self._arrived(p) for p in peers):
                 return False
             joined = process.clock.copy()
             for other in peers:
                 np.maximum(joined, other.clock, out=joined)
+                word = other.pending[0][0].word
+                members = self._run.members(word)
+                self._run.counters.learn(word.waits, other.instance, joined, members)
             self._barriers[key] = joined
         joined = self._barriers[key]
         np.maximum(process.clock[: len(joined)], joined, out=process.clock[: len(joined)])
         return True
+
+    def _arrived(self, process: Process) -> bool:
+        """Whether a BAR is at the head of a queue, with all it waits for."""
+        if not process.pending or process.pending[0][0].word.name != "BAR":
+            return False
+        word = process.pending[0][0].word
+        members = self._run.members(word)
+        return self._run.counters.ready(word.waits, process.instance, members)
 
     def _peers(self, process: Process, event: Event) -> list[Process]:
         """The queues of all chips that meet at a barrier."""
@@ -104,7 +115,3 @@ class Queues:
             for other in self._run.by_number
             if other.queue == process.queue and other.instance.chip in chips
         ]
-
-
-def _at_barrier(process: Process) -> bool:
-    return bool(process.pending) and process.pending[0][0].word.name == "BAR"

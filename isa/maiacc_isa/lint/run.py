@@ -118,7 +118,7 @@ class Run:
         self.report, self.sites = report, sites
         self.intervals = intervals
         self.effort = effort
-        self.cast = Cast(block, program.machine, every=effort.thorough or effort.every)
+        self.cast = Cast(block, program, every=effort.thorough or effort.every)
         self.memory = Memory(self.cast)
         self.footprints = Footprints(program, block, program.machine, self.cast)
         self.counters = Counters(block, self.cast)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,14 @@ class Counters:
                 counter = self.queues[sem, waiter.number, poster]
                 for _ in range(count):
                     known = counter.popleft()
+                    if known is not None:
+                        np.maximum(clock[: len(known)], known, out=clock[: len(known)])
+
+    def learn(self, tokens: Tokens, waiter: Instance, clock: Clock, members: Members) -> None:
+        """Joins what the tokens know that a word would take, and leaves them."""
+        for sem, count in tokens:
+            for poster in self.posters(sem, waiter, members):
+                for known in islice(self.queues[sem, waiter.number, poster], count):
                     if known is not None:
                         np.maximum(clock[: len(known)], known, out=clock[: len(known)])
 

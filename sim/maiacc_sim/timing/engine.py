@@ -23,11 +23,12 @@ from maiacc_sim.scalar_log import Scalars
 from maiacc_sim.scalars import Sources, fresh_sources
 from maiacc_sim.system import QueueOf, System
 from maiacc_sim.timing.control import Control
+from maiacc_sim.timing.halted import explain
 from maiacc_sim.timing.ports import Ports
 from maiacc_sim.timing.skip import Skipper
 from maiacc_sim.timing.state import HOPS, Core, Queue
 from maiacc_sim.timing.variants import Variant, Variants
-from maiacc_sim.traps import Stopped, Trap, budget
+from maiacc_sim.traps import budget
 
 
 @dataclass
@@ -167,7 +168,8 @@ class Engine:
         units = list(self._units.values())
         stuck = [u for u in units if isinstance(u, Queue) and (u.pending or u.flying)]
         if stuck or not all(c.done for c in controls):
-            raise deadlock(ready.block, stuck, [c for c in controls if not c.done])
+            wiring = ready.variants.wiring
+            raise explain(self.program, ready.block, wiring, ready.counters, units)
         ends = [c.ended for c in controls]
         ends += [max(u.free, u.last) for u in units if isinstance(u, Queue)]
         self._close(name, start, max(ends), controls)
@@ -252,10 +254,3 @@ class Engine:
         """No block follows the last one."""
         for number in self._empty:
             self._empty[number] -= last.until - last.end
-
-
-def deadlock(block: Block, stuck: list[Queue], waiting: list[Control]) -> Stopped:
-    """The end of a run in which nothing can go on."""
-    units: list[Queue | Control] = [*stuck, *waiting]
-    names = ", ".join(str(unit.of) for unit in units[:4])
-    return Trap("deadlock", f"nothing can go on in block {block.name}: {names} wait")

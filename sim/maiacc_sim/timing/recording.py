@@ -13,7 +13,7 @@ from maiacc_sim.system import Instance
 from maiacc_sim.timing.engine import Engine, Span
 from maiacc_sim.timing.record import BY_PUSH, Recorder
 from maiacc_sim.timing.usage import memory_in_use
-from maiacc_sim.timing.variants import Variant
+from maiacc_sim.timing.variants import Variant, semaphore_name
 
 
 def instruction_recording(engine: Engine, recorder: Recorder, title: str, cycles: int) -> Recording:
@@ -135,8 +135,7 @@ class _Stalls:
         return self.names, np.array(rows, np.int64).reshape(-1, 3)
 
     def _semaphore(self, block: Block, sem: int) -> str:
-        name = block.symbols.semaphores.get(sem, f"sem{sem}")
-        return f"{name} ({block.semaphores[sem].poster})"
+        return f"{semaphore_name(block, sem)} ({block.semaphores[sem].poster})"
 
     def _number(self, name: str) -> int:
         if name not in self.numbers:

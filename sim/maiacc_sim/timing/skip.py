@@ -5,7 +5,9 @@ arrival at a port, the state of the model is compared with an earlier one at the
 that is not a time is equal, and every time has moved by the same whole number of cycles, then what
 follows is what followed then, moved: the model knows no absolute times. Times in the past need
 not have moved so: where they are only compared with later ones they say nothing any more, and
-where waiting is counted from them they may stand still, but nothing else. What differs between turns - counters, ring slots, addresses - it does not read
+where waiting is counted from them they may stand still, but nothing else.
+
+What differs between turns - counters, ring slots, addresses - the model does not read
 (``maiacc_sim.relevant``); what it reads belongs to the state. So turns are skipped by moving the
 times and multiplying the tallies, as long as no loop in force reaches its end.
 """

@@ -142,4 +142,4 @@ class Variants:
 
 def semaphore_name(block: Block, sem: int) -> str:
     """What a semaphore is called: its name in the symbols, or its number."""
-    return block.symbols.semaphores.get(sem, default_name("sem", sem))
+    return block.symbols.semaphores.get(sem, default_name("q", sem))

@@ -1,0 +1,1 @@
+"""What `run` and `profile` read, prepare and print."""

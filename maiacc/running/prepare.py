@@ -1,0 +1,221 @@
+"""What ``run`` and ``profile`` share: their options, and what they prepare from them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import click
+
+from maiacc.files import not_the_input, read_program
+from maiacc.running.inputs import Arrays, gather_inputs
+from maiacc.running.scalar_logs import read_log
+from maiacc_isa.container import check_weights
+from maiacc_isa.errors import MaiaccError, Place
+from maiacc_isa.program import Program
+from maiacc_sim.machine import Limits
+from maiacc_sim.scalar_log import check_parameters, times_depend_on_data
+from maiacc_sim.simulate import Options, check, expected_seconds, expected_work
+from maiacc_sim.traps import Stopped
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: What a run may use unless more is asked for.
+MAX_CYCLES = 1_000_000_000
+MAX_MEMORY = 8 << 30
+
+#: Runs that are expected to take longer say so, in seconds.
+PATIENCE = 60
+
+#: Words of which a recording is made at most; each takes some 500 bytes with its trace.
+MAX_RECORDED = 10_000_000
+
+
+@dataclass
+class Request:
+    """The shared options as they were given."""
+
+    source: str
+    target: str | None
+    files: tuple[tuple[str, str], ...]
+    archive: str | None
+    seed: int | None
+    parameters: dict[str, int]
+    log: str | None
+    max_cycles: int
+    max_memory: int
+    no_skip: bool
+    timing_only: bool
+
+    @property
+    def gives_inputs(self) -> bool:
+        """Whether anything was said about inputs."""
+        return bool(self.files) or self.archive is not None or self.seed is not None
+
+
+class _Pair(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """NAME=VALUE."""
+
+    def __init__(self, kind: type[int] | type[str], value: str) -> None:
+        self.kind = kind
+        self.name = f"name={value.lower()}"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, int | str]:
+        name, separator, rest = str(value).partition("=")
+        if not separator or not name or not rest:
+            self.fail(f"{value!r} is not of the form {self.name.upper()}", param, ctx)
+        try:
+            return name, self.kind(rest)
+        except ValueError:
+            self.fail(f"{rest[:40]!r} is not a number", param, ctx)
+
+
+def shared_options(command: F) -> F:
+    """Adds the options that ``request`` takes."""
+    positive = click.IntRange(min=1)
+    decorators = [
+        click.argument("source", metavar="PROG", type=click.Path(allow_dash=True)),
+        click.option(
+            "--input", "files", type=_Pair(str, "FILE.npy"), multiple=True, metavar="NAME=FILE.npy",
+            help="The array of an input. May be given several times.",
+        ),
+        click.option("--inputs", "archive", metavar="FILE.npz", help="Arrays of inputs by name."),
+        click.option(
+            "--random", "seed", type=int, metavar="SEED",
+            help="Make up the inputs that are not given; the same for the same seed.",
+        ),
+        click.option(
+            "--param", "parameters", type=_Pair(int, "N"), multiple=True, metavar="NAME=N",
+            help="A runtime parameter. May be given several times.",
+        ),
+        click.option(
+            "--timing-only", is_flag=True, help="Count cycles and leave values out."
+        ),
+        click.option(
+            "--log", metavar="FILE", help="Take loaded scalars from a log, with --timing-only."
+        ),
+        click.option("--target", help="A machine to use instead of the one a text names."),
+        click.option(
+            "--max-cycles", type=positive, default=MAX_CYCLES, show_default=True, metavar="N",
+            help="Stop (exit code 6) after this many cycles.",
+        ),
+        click.option(
+            "--max-memory", type=positive, default=MAX_MEMORY, show_default=True, metavar="BYTES",
+            help="Stop (exit code 6) when the simulated memories need more.",
+        ),
+        click.option(
+            "--no-skip", is_flag=True, help="Count every turn of every loop; gives the same cycles."
+        ),
+        click.option("--json", "as_json", is_flag=True, help="One JSON document."),
+    ]  # fmt: skip
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command
+
+
+def request(**given: Any) -> Request:
+    """The shared options. Raises ``click.UsageError`` for what contradicts itself."""
+    parameters = dict(given.pop("parameters"))
+    found = Request(parameters=parameters, **given)
+    if found.timing_only and found.gives_inputs:
+        raise click.UsageError("--timing-only leaves values out; it takes no inputs")
+    if found.log is not None and found.gives_inputs:
+        raise click.UsageError("--log takes the place of inputs")
+    return found
+
+
+@dataclass
+class Job:
+    """A program ready to run."""
+
+    program: Program
+    inputs: Arrays
+    parameters: dict[str, int]
+    options: Options = field(default_factory=Options)
+
+
+def prepare(
+    asked: Request, *, values: bool | None, record: bool = False, sanitize: bool = False
+) -> Job:
+    """Reads program and inputs, and says how long it will take if that is long.
+
+    ``values`` None computes them if times depend on them and inputs are given.
+    Raises ``MaiaccError`` for all that is wrong with them.
+    """
+    program = read_program(asked.source, asked.target)
+    check(program)
+    check_parameters(program, asked.parameters)
+    inputs: Arrays = {}
+    if values is None:
+        values = asked.gives_inputs and times_depend_on_data(program)
+    if values or asked.gives_inputs:
+        inputs = gather_inputs(program, asked.files, asked.archive, asked.seed, asked.max_memory)
+    if values:
+        for name in {str(w.file) for w in program.weights.values() if w.file == program.file}:
+            check_weights(name)
+    log = read_log(asked.log, program) if asked.log is not None else None
+    if values or record:
+        _announce(asked, program, values, record)
+    options = Options(
+        values=values,
+        sanitize=sanitize,
+        record=record,
+        skip=not asked.no_skip,
+        limits=Limits(asked.max_cycles, asked.max_memory),
+        log=log,
+    )
+    return Job(program, inputs, asked.parameters, options)
+
+
+def _announce(asked: Request, program: Program, values: bool, record: bool) -> None:
+    """Refuses what cannot be recorded, and says on standard error what takes long."""
+    try:
+        work = expected_work(program, asked.parameters, asked.max_cycles)
+    except MaiaccError:
+        if times_depend_on_data(program):
+            return  # what scalars are loaded decides
+        raise
+    if record and work.instructions > MAX_RECORDED and not times_depend_on_data(program):
+        raise Stopped(
+            "E1206",
+            "the run has too many words to keep each of them",
+            expected=f"at most {MAX_RECORDED:,}",
+            found=f"{work.instructions:,}",
+            hint="run a smaller program, or without --trace and --critical",
+        )
+    seconds = expected_seconds(work) if values else 0
+    if seconds > PATIENCE:
+        click.echo(
+            f"computing the values will take about {_duration(seconds)}: {work.instructions:,} "
+            f"words, {work.macs:,} macs (--timing-only leaves them out)",
+            err=True,
+        )
+
+
+def _duration(seconds: float) -> str:
+    for name, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.0f} {name}"
+    return f"{seconds:.0f} seconds"
+
+
+def check_outputs(asked: Request, outputs: list[str | None]) -> None:
+    """Refuses files to write that are inputs, each other, or in no folder. Raises E0003."""
+    read = [asked.source, *(path for _, path in asked.files), asked.archive, asked.log]
+    seen: set[str] = set()
+    for output in outputs:
+        if output is None:
+            continue
+        for path in read:
+            if path is not None:
+                not_the_input(output, path)
+        real = os.path.realpath(output)
+        folder = os.path.dirname(real)
+        if real in seen:
+            raise MaiaccError("E0003", "two outputs have this name", place=Place(file=output))
+        if not os.path.isdir(folder) or os.path.isdir(real):
+            problem = "it is a folder" if os.path.isdir(real) else "there is no such folder"
+            raise MaiaccError("E0003", f"cannot be written: {problem}", place=Place(file=output))
+        seen.add(real)
