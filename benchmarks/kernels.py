@@ -32,10 +32,10 @@ from maiacc_isa.measure import WordMeasure  # noqa: E402
 from maiacc_isa.operation import TICKS  # noqa: E402
 from maiacc_isa.program import Program  # noqa: E402
 from maiacc_sim.counts import count  # noqa: E402
+from maiacc_sim.ports import Ports  # noqa: E402
 from maiacc_sim.recipe import Recipe, peers_of  # noqa: E402
 from maiacc_sim.scalar_log import Scalars, check_parameters  # noqa: E402
 from maiacc_sim.system import System  # noqa: E402
-from maiacc_sim.timing.ports import Ports  # noqa: E402
 from maiacc_sim.timing.run import time_program  # noqa: E402
 
 #: The ports whose widths the machine file assumes.

@@ -16,7 +16,7 @@ from maiacc_isa.load import load
 from maiacc_isa.machine import Machine
 from maiacc_isa.operation import TICKS, Operation, View, cdiv
 from maiacc_isa.program import Block
-from maiacc_isa.spec import Hop
+from maiacc_isa.spec import Hop, Insn
 from maiacc_isa.word import Word
 
 
@@ -97,11 +97,22 @@ def transfer_ticks(w: Operation, a: View, d: View, factor: int) -> list[tuple[Ho
     if not a.n or not d.n:
         return []
     if a is d:
-        hop = Hop(FILL_PORTS[d.space], "destination")
-        return [(hop, w.hop_ticks(hop, d, d, factor))]
-    route = w.route(a, d)
-    hops = route.hops if route is not None else ()
+        hops: tuple[Hop, ...] = (_last_hop(d.space),)
+    else:
+        route = w.route(a, d)
+        hops = route.hops if route is not None else ()
     return [(hop, w.hop_ticks(hop, a, d, factor)) for hop in hops]
+
+
+def _last_hop(space: str) -> Hop:
+    """The hop on which every route into a memory ends."""
+    return next(route.hops[-1] for route in load().routes if route.destination == space)
+
+
+def moves(row: Insn) -> bool:
+    """Whether an instruction moves data along ports: its occupancy is that of a transfer."""
+    calls = [call for call in ex.walk(row.occupancy) if isinstance(call, ex.Call)]
+    return any(call.function == "transfer" for call in calls)
 
 
 def _route_latency(w: WordMeasure, a: View, d: View) -> int:
@@ -150,9 +161,6 @@ def _port_factor(w: WordMeasure, a: View, b: View, m: int, n: int, k: int, spars
     rows, columns = min(latch, cdiv(m, block)), min(latch, cdiv(n, block))
     return max(1.0, bytes_a / (columns * port), bytes_b / (rows * port))
 
-
-#: The port of each memory that a DMA can write without reading another.
-FILL_PORTS = {"hbm": "hbm", "csram": "csram", "tsram": "tile"}
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "max": max,

@@ -38,7 +38,8 @@ DIRECTORY_LIMIT = 1 << 20
 #: Ending of an array within a .npz file.
 MEMBER = ".npy"
 
-#: What zipfile and zlib raise for files that are no good.
+#: What zipfile and zlib raise for files that are no good: RuntimeError for encrypted members,
+#: NotImplementedError for unknown methods of compression.
 _DAMAGE = (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 
 #: How every array begins; version and header follow.

@@ -14,10 +14,9 @@ from typing import Any
 from maiacc_isa.load import load
 from maiacc_isa.operation import TICKS
 from maiacc_isa.program import Block, Program
-from maiacc_sim.places import word_text
+from maiacc_sim.places import semaphore_name, word_text
 from maiacc_sim.simulate import Result
-from maiacc_sim.timing.account import Account, QueueUse, WordUse
-from maiacc_sim.timing.variants import semaphore_name
+from maiacc_sim.timing.account import Account, WordUse
 
 #: Source of words that say nothing about where they come from.
 NO_SOURCE = "(no source)"
@@ -45,12 +44,10 @@ class QueueFigures:
 
 def queues(account: Account, control: bool = False) -> list[QueueFigures]:
     """Queues, or control processors, in the order of the machine."""
-    groups: dict[tuple[str, str], list[QueueUse]] = {}
-    for use in account.queues:
-        if (use.queue.row.engine == "control") is control:
-            groups.setdefault((use.queue.row.role, use.queue.name), []).append(use)
     found = []
-    for (role, name), uses in groups.items():
+    for (role, name), uses in account.by_queue().items():
+        if (uses[0].queue.row.engine == "control") is not control:
+            continue
         kinds: Counter[str] = Counter()
         for use in uses:
             for (kind, _), cycles in use.waits.items():

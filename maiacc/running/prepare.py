@@ -55,6 +55,7 @@ class Request:
         return bool(self.files) or self.archive is not None or self.seed is not None
 
 
+# ParamType has a parameter in newer versions of click only, so one of the codes is always unused.
 class _Pair(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """NAME=VALUE."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from maiacc_isa.load import load
 from maiacc_isa.program import Program
+from maiacc_sim.bounds import multiplies
 from maiacc_sim.simulate import Result
 
 #: Operations of a multiplication with its addition.
@@ -56,11 +57,7 @@ def rates(program: Program) -> set[str]:
     found = set()
     for block in program.blocks:
         for word in block.words:
-            if not word.row.control and word.queue is not None and _multiplies(word.row.meaning):
+            if multiplies(word.row):
                 left, right = (block.descriptors[word[name]].dtype for name in "ab")
                 found |= {p.rate for p in load().pairs if left in p.left and right in p.right}
     return found
-
-
-def _multiplies(meaning: str) -> bool:
-    return meaning in ("mm", "mmsp")

@@ -13,10 +13,11 @@ from maiacc_isa.measure import WordMeasure
 from maiacc_isa.operands import present_operands
 from maiacc_isa.operation import TICKS, View, cdiv
 from maiacc_isa.program import Block, Program
+from maiacc_isa.spec import Insn
 from maiacc_sim.counts import Counts
+from maiacc_sim.ports import Ports
 from maiacc_sim.recipe import Key, Recipe, peers_of
 from maiacc_sim.system import Instance, System
-from maiacc_sim.timing.ports import Ports
 
 #: The bound that a queue of an engine, or a port, belongs to.
 ENGINE_BOUND = {"tensor": "compute", "drain": "drain", "vector": "vector"}
@@ -147,9 +148,14 @@ class _Sum:
         return next(q.row.engine for q in self.system.queues if q.name == queue)
 
 
+def multiplies(row: Insn) -> bool:
+    """Whether an instruction multiplies matrices: a word of the tensor unit with two of them."""
+    return "tensor" in row.engines and "b" in row.operand_by_name
+
+
 def _macs(measure: WordMeasure) -> int:
-    """Multiplications of a word of the tensor unit."""
-    if measure.word.row.meaning not in ("mm", "mmsp"):
+    """Multiplications of a word of the tensor unit: every stored element of b for every row."""
+    b = measure.views.get("b")
+    if b is None or not multiplies(measure.word.row):
         return 0
-    m, n, k = (measure.letters[letter] for letter in "MNK")
-    return m * n * k // (2 if measure.word.row.meaning == "mmsp" else 1)
+    return measure.letters["M"] * b.n

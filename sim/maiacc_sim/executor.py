@@ -15,11 +15,12 @@ from maiacc_isa.spec import Operand as OperandRow
 from maiacc_isa.word import Word
 from maiacc_sim.arith.convert import decode
 from maiacc_sim.issue import Issue, Located
-from maiacc_sim.legality import Rules, link_of
+from maiacc_sim.legality import Rules
 from maiacc_sim.meanings import MEANINGS
 from maiacc_sim.meanings.registry import Context, Meaning
 from maiacc_sim.memory import Memories, Owner
 from maiacc_sim.operand import Operand
+from maiacc_sim.recipe import peers_of
 from maiacc_sim.system import Instance, System
 from maiacc_sim.tokens import mask_members
 from maiacc_sim.traps import Trap
@@ -134,24 +135,10 @@ class Executor:
 
     def _peers(
         self, block: Block, word: Word, instance: Instance, issue: Issue
-    ) -> list[int] | None:
-        """The chips that a network word goes to, None for words that go to none.
-
-        Raises ``Trap`` peer for one that the queue's link does not reach.
-        """
-        machine = self.program.machine
-        if "peer" in word.fields:
-            peers = [issue.peer]
-        elif "group" in word.fields:
+    ) -> tuple[int, ...] | None:
+        """The chips that a network word goes to, None for words that go to none."""
+        if "group" in word.fields and not word.row.operands:
             members = mask_members(block, word, "group")
-            group = set(range(machine.chips)) if members is None else set(members)
-            if word.row.meaning == "barrier" and instance.chip not in group:
+            if members is not None and instance.chip not in members:
                 raise Trap("peer", "this chip is no member of the barrier's group")
-            peers = sorted(group - {instance.chip})
-        else:
-            return None
-        link = link_of(word)
-        for peer in peers:
-            if not machine.reaches(link, instance.chip, peer):
-                raise Trap("peer", f"link {link} does not lead to that chip", found=f"chip {peer}")
-        return peers
+        return peers_of(self.system, block, word, instance.chip, issue.peer)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from maiacc_isa.load import load
 from maiacc_isa.machine import Machine
-from maiacc_isa.measure import WordMeasure
+from maiacc_isa.measure import WordMeasure, moves
 from maiacc_isa.operands import present_operands
 from maiacc_isa.operation import View
 from maiacc_isa.program import Block
@@ -18,16 +18,6 @@ from maiacc_isa.spec import Operand
 from maiacc_isa.word import Word
 from maiacc_sim.issue import Located
 from maiacc_sim.traps import Trap
-
-#: Engines whose words move data along routes, and may name another instance's memory.
-_MOVERS = frozenset({"load", "store", "cload", "cstore", "net"})
-
-
-def link_of(word: Word) -> int:
-    """The link that a word's queue drives; below 0 for queues of other engines."""
-    queues = load().queues
-    queue = queues.get(str(word.queue))
-    return queue.code - queues["NET0"].code if queue and queue.engine == "net" else -1
 
 
 class Rules:
@@ -39,9 +29,9 @@ class Rules:
         self.operands = present_operands(word, block.chains)
         self._good: set[tuple[tuple[int, ...], ...]] = set()
         self._references()
-        if link_of(word) >= machine.links:
-            self._refuse(f"the machine has no link for {word.queue}")
         measure = WordMeasure(word, block, machine)
+        if "net" in word.row.engines and measure.link >= machine.links:
+            self._refuse(f"the machine has no link for {word.queue}")
         role = word.roles[0] if word.row.control else load().queues[str(word.queue)].role
         for op in self.operands:
             view = measure.views[op.name]
@@ -49,8 +39,7 @@ class Rules:
             self._operand(op, view, role)
         self._requires(measure)
         a, d = measure.views.get("a"), measure.views.get("d")
-        moves = not word.row.control and set(word.row.engines) <= _MOVERS
-        if moves and a is not None and d is not None and measure.route(a, d) is None:
+        if moves(word.row) and a is not None and d is not None and measure.route(a, d) is None:
             raise Trap(
                 "route",
                 f"{word.queue} does not connect these memories",
@@ -104,8 +93,7 @@ class Rules:
                 self._refuse(f"the scales or 2:4 positions of {op.name} lie in another memory")
         home, roles = view.home, load().roles
         holder = load().spaces[view.space].role
-        movers = not self.word.row.control and set(self.word.row.engines) <= _MOVERS
-        if home != "own" and (not movers or view.space == "hbm"):
+        if home != "own" and (not moves(self.word.row) or view.space == "hbm"):
             self._refuse(f"{op.name} can only lie in the executing instance's memory")
         if home == "all" and op.reads and op.direction == "in":
             self._refuse(f"{op.name} is read, but its home is `all`")

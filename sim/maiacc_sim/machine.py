@@ -14,7 +14,6 @@ from maiacc_isa.word import Word
 from maiacc_sim.code import Step, steps
 from maiacc_sim.control_graph import blocks_in_order
 from maiacc_sim.executor import Executor
-from maiacc_sim.halted import explain
 from maiacc_sim.issue import Issue
 from maiacc_sim.memory import Memories
 from maiacc_sim.places import place
@@ -23,6 +22,7 @@ from maiacc_sim.recipe import peers_of
 from maiacc_sim.sanitize import RaceDetector
 from maiacc_sim.scalar_log import Log, check_parameters
 from maiacc_sim.scalars import REGISTER, fresh_sources
+from maiacc_sim.stuck import Stop, explain
 from maiacc_sim.system import QueueOf, System
 from maiacc_sim.tokens import Counters, Touched, Wiring
 from maiacc_sim.traps import Trap
@@ -133,9 +133,7 @@ class Machine:
         if any(q.pending for q in self.queues.values()) or not all(
             c.done for c in self.controls.values()
         ):
-            heads = [(q.of, q.pending[0][0]) for q in self.queues.values() if q.pending]
-            controls = self.controls.values()
-            raise explain(self.program, self.system, self.wiring, self.counters, heads, controls)
+            raise self._deadlock()
 
     def _take(self) -> Queue | Control:
         ready = self._ready
@@ -280,3 +278,12 @@ class Machine:
     def placed(self, trap: Trap, index: int, iteration: tuple[int, ...], of: QueueOf) -> Trap:
         """A trap with where it happened."""
         return place(self.program, self.block, trap, index, iteration, of)
+
+    def _deadlock(self) -> Trap:
+        """What is wrong when nothing can go on."""
+        heads = [(q.of, q.pending[0][0]) for q in self.queues.values() if q.pending]
+        stops = [Stop(of, issue.index, issue.iteration) for of, issue in heads]
+        controls = self.controls.values()
+        stops += [Stop(c.of, c.index, c.iteration) for c in controls if not c.done]
+        done = frozenset(c.of.instance.number for c in controls if c.done)
+        return explain(self.program, self.wiring, self.counters.held, stops, done)

@@ -25,6 +25,11 @@ def source_text(program: Program, block: Block, index: int) -> str:
     return ""
 
 
+def semaphore_name(block: Block, sem: int) -> str:
+    """What a semaphore is called: its name in the symbols, or its number."""
+    return block.symbols.semaphores.get(sem, default_name("q", sem))
+
+
 def loop_names(block: Block, index: int) -> list[str]:
     """Names of the loops around a word, outermost first."""
     names: list[str] = []

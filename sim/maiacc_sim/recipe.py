@@ -69,16 +69,22 @@ def peers_of(
 ) -> tuple[int, ...] | None:
     """The chips a network word of a chip writes to or posts at, None for other words.
 
-    Raises ``Trap`` peer for one that the link does not reach.
+    Raises ``Trap`` peer for one that the link does not reach, and for a member of a group that a
+    word of it does not reach.
     """
-    machine = system.machine
     if "peer" in word.fields:
-        link = load().queues[str(word.queue)].code - load().queues["NET0"].code
-        if not machine.reaches(link, chip, peer):
-            raise Trap("peer", f"link {link} of chip {chip} does not reach chip {peer}")
-        return (peer,)
-    if word.name == "PUTM":
+        peers: tuple[int, ...] = (peer,)
+    elif "group" in word.fields:
         group = mask_members(block, word, "group")
-        chips = range(machine.chips) if group is None else sorted(group)
-        return tuple(c for c in chips if c != chip)
-    return None
+        chips = range(system.machine.chips) if group is None else sorted(group)
+        peers = tuple(c for c in chips if c != chip)
+    else:
+        return None
+    queues = load().queues
+    link = queues[str(word.queue)].code - queues["NET0"].code
+    for other in peers:
+        if not system.machine.reaches(link, chip, other):
+            message = f"link {link} of chip {chip} does not lead to that chip"
+            raise Trap("peer", message, found=f"chip {other}")
+    # A word without operands that names a group meets it; its posts stay here.
+    return peers if word.row.operands or "peer" in word.fields else None

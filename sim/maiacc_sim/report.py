@@ -62,12 +62,9 @@ def document(result: Result, engine: str = "reference") -> dict[str, Any]:
 
 def queue_rows(account: Account) -> list[dict[str, Any]]:
     """Cycles of every queue and control processor, added up over its instances."""
-    groups: dict[tuple[str, str], list[QueueUse]] = {}
-    for use in account.queues:
-        groups.setdefault((use.queue.row.role, use.queue.name), []).append(use)
     return [
         {"role": role, "queue": name, "instances": len(uses), **_row(uses)}
-        for (role, name), uses in groups.items()
+        for (role, name), uses in account.by_queue().items()
     ]
 
 

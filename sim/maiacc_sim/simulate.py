@@ -160,8 +160,8 @@ def _error(program: Program, finding: Finding) -> MaiaccError:
 
 
 #: Seconds that values take for each executed word, multiplication, and byte read or written.
-#: Measured on 20 runs of the kernels in examples/mist, on `mini` and `maia200`, of 0.02 to 20 s:
-#: all within a factor of 2.3, but for 4-bit weights with scales, which take five times as long.
+#: Compared with some ten runs of the kernels in examples/mist of up to 20 s: within a factor of
+#: about two, but for 4-bit weights with scales, which take five times as long.
 SECONDS_PER_WORD = 3.4e-4
 SECONDS_PER_MAC = 2e-9
 SECONDS_PER_BYTE = 1e-8

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from maiacc_isa.names import default_name
 from maiacc_isa.program import Block, Program
-from maiacc_sim.places import place
+from maiacc_sim.places import place, semaphore_name
 from maiacc_sim.system import QueueOf
 from maiacc_sim.tokens import Wiring
 from maiacc_sim.traps import Trap
@@ -30,13 +29,43 @@ class Wait:
 Held = Callable[[int], int]
 
 
+@dataclass(frozen=True)
+class Stop:
+    """A queue or control processor that stands: at which word, in which iteration."""
+
+    of: QueueOf
+    index: int
+    iteration: tuple[int, ...]
+
+
+def explain(
+    program: Program, wiring: Wiring, held: Held, stops: Iterable[Stop], finished: frozenset[int]
+) -> Trap:
+    """The trap of a block in which nothing can go on.
+
+    ``finished`` are the instances whose control processors have issued all of their words.
+    """
+    block, depth = wiring.block, program.machine.int("queue.depth")
+    waits = []
+    for stop in stops:
+        word, of = block.words[stop.index], stop.of
+        if of.row.engine == "control" and not word.row.control:
+            full = wiring.system.queue(of.instance, str(word.queue))
+            needs = f"room in {full.name} ({depth} words deep, all taken)"
+            waits.append(Wait(of, stop.index, stop.iteration, needs, full, room=True))
+        else:
+            needs, gives = token_wait(block, wiring, held, of, stop.index)
+            waits.append(Wait(of, stop.index, stop.iteration, needs, gives))
+    return deadlock(program, block, waits, finished)
+
+
 def token_wait(
     block: Block, wiring: Wiring, held: Held, of: QueueOf, index: int
 ) -> tuple[str, QueueOf | None]:
     """What a word that waits for tokens lacks, and the queue that posts it."""
     found = wiring.waits(index, of.instance)
     for (sem, count), (_, counters) in zip(block.words[index].waits, found, strict=True):
-        name = block.symbols.semaphores.get(sem, default_name("q", sem))
+        name = semaphore_name(block, sem)
         for n in counters:
             if held(n) < count:
                 return f"{name} ({held(n)} of {count} tokens)", wiring.counters[n][2]

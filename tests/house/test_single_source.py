@@ -24,7 +24,6 @@ ALLOWED = {
     "isa/maiacc_isa/function_eval.py": "operations of functions.fn, which has a language of its own",
     "sim/maiacc_sim/arith/stages.py": "meanings of stages, bound by name; equal to the rows on import",
     "isa/maiacc_isa/synth.py": "samples of instructions whose operands need scales or chains",
-    "isa/maiacc_isa/lint/engine_words.py": "words along a route; the rows' latencies tell them, too",
 }
 
 FILES = sorted(

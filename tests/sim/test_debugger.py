@@ -247,8 +247,9 @@ def test_an_interrupt_in_a_word_loses_nothing() -> None:
     debugger.recover()
     assert everything(debugger) == before
     debugger.run_to_end()
-    assert timed().executed is not None
-    assert digest(debugger) == timed().executed.memories.digest()  # type: ignore[union-attr]
+    executed = timed().executed
+    assert executed is not None
+    assert digest(debugger) == executed.memories.digest()
 
 
 def test_without_cycles_there_is_no_cycle_to_go_to() -> None:

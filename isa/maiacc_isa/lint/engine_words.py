@@ -7,15 +7,12 @@ from collections.abc import Iterable
 from maiacc_isa import expr as ex
 from maiacc_isa.lint.findings import Report, Site, Sites
 from maiacc_isa.load import load
-from maiacc_isa.measure import WordMeasure
+from maiacc_isa.measure import WordMeasure, moves
 from maiacc_isa.operands import present_operands
 from maiacc_isa.operation import View
 from maiacc_isa.program import Block, Program
 from maiacc_isa.spec import Operand
 from maiacc_isa.word import Word
-
-#: Instructions that move data between memories along a route.
-_MOVES = {"copy", "copyt", "gather", "scatter", "radd", "put", "putadd", "putm"}
 
 
 class EngineRules:
@@ -40,7 +37,7 @@ class EngineRules:
                 found = self._types(present, measure)
                 self._report.say(require.code, require.message, site, found=found)
                 return
-        if word.row.meaning in _MOVES:
+        if moves(word.row):
             self._route(word, measure, site)
         for op in present:
             view = measure.views[op.name]
@@ -103,8 +100,7 @@ class EngineRules:
     def _home(self, op: Operand, view: View, word: Word, role: str, site: Site) -> bool:
         """Whether the view says whose memory it means, as far as it must."""
         own = load().spaces[view.space].role
-        moved = word.row.meaning in _MOVES | {"fill"}
-        if view.home != "own" and not moved:
+        if view.home != "own" and not moves(word.row):
             message = f"{op.name} can only lie in the executing instance's memory"
             self._report.say("E0705", message, site)
             return False
@@ -175,7 +171,7 @@ class EngineRules:
                     return
 
     def _route(self, word: Word, measure: WordMeasure, site: Site) -> None:
-        a, d = measure.views["a"], measure.views["d"]
+        a, d = measure.views.get("a"), measure.views.get("d")
         if a is None or d is None:
             return
         if measure.route(a, d) is None:

@@ -11,12 +11,11 @@ from maiacc_sim.code import Do
 from maiacc_sim.debug.machine import is_event
 from maiacc_sim.debug.pace import Pace, TimedPace
 from maiacc_sim.machine import Machine, Queue
-from maiacc_sim.places import loop_names
+from maiacc_sim.places import loop_names, semaphore_name
 from maiacc_sim.processor import Control
 from maiacc_sim.scalars import REGISTER, REGISTERS
 from maiacc_sim.stuck import token_wait
 from maiacc_sim.system import Instance, QueueOf
-from maiacc_sim.timing.variants import semaphore_name
 
 
 @dataclass(frozen=True)

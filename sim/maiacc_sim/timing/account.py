@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from maiacc_isa.errors import InternalError
 from maiacc_isa.program import Program
+from maiacc_sim.places import semaphore_name
 from maiacc_sim.system import QueueOf, System
 from maiacc_sim.timing.engine import Engine, Outcome, Span
 from maiacc_sim.timing.variants import (
@@ -22,7 +23,6 @@ from maiacc_sim.timing.variants import (
     PORT,
     SEMAPHORE,
     Variant,
-    semaphore_name,
 )
 
 #: A reason to wait: its kind, and the semaphore, port or queue it is about.
@@ -72,6 +72,13 @@ class Account:
     port_kinds: list[str]
     port_ticks: list[int]
     skipped: int
+
+    def by_queue(self) -> dict[tuple[str, str], list[QueueUse]]:
+        """The instances of every queue and control processor, by role and name."""
+        groups: dict[tuple[str, str], list[QueueUse]] = {}
+        for use in self.queues:
+            groups.setdefault((use.queue.row.role, use.queue.name), []).append(use)
+        return groups
 
     @property
     def executed(self) -> int:

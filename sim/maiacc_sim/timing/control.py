@@ -200,6 +200,16 @@ class Control:
         self.done = True
         return False
 
+    @property
+    def index(self) -> int:
+        """The number of the word it is at."""
+        return self.steps[self.at].index
+
+    @property
+    def iteration(self) -> tuple[int, ...]:
+        """Counters of the loops in force, outermost first."""
+        return tuple(counter for _, counter, _ in self.levels())
+
     def levels(self) -> Iterator[tuple[int, int, int]]:
         """Level, counter and trip count of the loops in force."""
         for level, trip in enumerate(self.trips):

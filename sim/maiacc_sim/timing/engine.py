@@ -18,17 +18,17 @@ from maiacc_isa.operation import TICKS
 from maiacc_isa.program import Block, Program
 from maiacc_sim.code import Step, steps
 from maiacc_sim.control_graph import blocks_in_order
+from maiacc_sim.ports import Ports
 from maiacc_sim.relevant import Relevant, relevant
 from maiacc_sim.scalar_log import Scalars
 from maiacc_sim.scalars import Sources, fresh_sources
+from maiacc_sim.stuck import Stop, explain
 from maiacc_sim.system import QueueOf, System
 from maiacc_sim.timing.control import Control
-from maiacc_sim.timing.halted import explain
-from maiacc_sim.timing.ports import Ports
 from maiacc_sim.timing.skip import Skipper
 from maiacc_sim.timing.state import HOPS, Core, Queue
 from maiacc_sim.timing.variants import Variant, Variants
-from maiacc_sim.traps import budget
+from maiacc_sim.traps import Trap, budget
 
 
 @dataclass
@@ -168,8 +168,7 @@ class Engine:
         units = list(self._units.values())
         stuck = [u for u in units if isinstance(u, Queue) and (u.pending or u.flying)]
         if stuck or not all(c.done for c in controls):
-            wiring = ready.variants.wiring
-            raise explain(self.program, ready.block, wiring, ready.counters, units)
+            raise self._deadlock(ready, controls)
         ends = [c.ended for c in controls]
         ends += [max(u.free, u.last) for u in units if isinstance(u, Queue)]
         self._close(name, start, max(ends), controls)
@@ -254,3 +253,12 @@ class Engine:
         """No block follows the last one."""
         for number in self._empty:
             self._empty[number] -= last.until - last.end
+
+    def _deadlock(self, ready: _Prepared, controls: list[Control]) -> Trap:
+        """What is wrong when nothing can go on."""
+        queues = [unit for unit in self._units.values() if isinstance(unit, Queue)]
+        stops = [Stop(q.of, q.head, ()) for q in queues if q.head >= 0]
+        stops += [Stop(c.of, c.index, c.iteration) for c in controls if not c.done]
+        done = frozenset(c.of.instance.number for c in controls if c.done)
+        counters = ready.counters
+        return explain(self.program, ready.variants.wiring, lambda n: len(counters[n]), stops, done)

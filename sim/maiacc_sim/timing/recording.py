@@ -7,13 +7,13 @@ from collections import Counter, defaultdict
 import numpy as np
 
 from maiacc_isa.program import Block
-from maiacc_sim.places import source_text, word_text
+from maiacc_sim.places import semaphore_name, source_text, word_text
 from maiacc_sim.recording import CounterTrack, Flows, Ints, Recording, Slices, Track, WordInfo
 from maiacc_sim.system import Instance
 from maiacc_sim.timing.engine import Engine, Span
 from maiacc_sim.timing.record import BY_PUSH, Recorder
 from maiacc_sim.timing.usage import memory_in_use
-from maiacc_sim.timing.variants import Variant, semaphore_name
+from maiacc_sim.timing.variants import Variant
 
 
 def instruction_recording(engine: Engine, recorder: Recorder, title: str, cycles: int) -> Recording:

@@ -93,6 +93,13 @@ class Queue:
         self.stuck = False
         self.blocked: Unit | None = None
 
+    @property
+    def head(self) -> int:
+        """The word it stands at: one that has begun and waits, or the next one; -1 for none."""
+        if self.flying is not None:
+            return self.flying.index
+        return self.pending[0][1].index if self.pending else -1
+
     def step(self) -> None:
         """Starts every word that can start."""
         pending = self.pending

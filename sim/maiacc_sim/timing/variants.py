@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from maiacc_isa.measure import WordMeasure
-from maiacc_isa.names import default_name
 from maiacc_isa.program import Block
 from maiacc_isa.word import Word
+from maiacc_sim.places import semaphore_name
+from maiacc_sim.ports import Homes, Pass, Ports
 from maiacc_sim.recipe import Key, Recipe, peers_of
 from maiacc_sim.scalars import Sources
 from maiacc_sim.system import QueueOf, System
-from maiacc_sim.timing.ports import Homes, Pass, Ports
 from maiacc_sim.tokens import Wiring, mask_members
 
 #: Positions in ``Variant.acc``: executions, cycles for which the queue was free before, cycles
@@ -28,8 +28,8 @@ class Variant:
     """An engine word as one instance executes it.
 
     ``waits`` gives tokens and counters; ``posts`` tokens, the cycles they travel, and counters
-    with whoever waits there. ``passes`` are the hops of its transfer. ``sizes`` are those that
-    scalars gave, by operand, ``moved`` the bytes read and written by memory.
+    with whoever waits there. ``passes`` are the hops of its transfer, ``homes`` the instances its
+    operands with home `at` lie in, ``acc`` its tallies.
     """
 
     number: int
@@ -138,8 +138,3 @@ class Variants:
             return None
         members = mask_members(self.block, word, "group")
         return frozenset(range(self.system.machine.chips)) if members is None else members
-
-
-def semaphore_name(block: Block, sem: int) -> str:
-    """What a semaphore is called: its name in the symbols, or its number."""
-    return block.symbols.semaphores.get(sem, default_name("q", sem))
