@@ -97,16 +97,17 @@ def transfer_ticks(w: Operation, a: View, d: View, factor: int) -> list[tuple[Ho
     if not a.n or not d.n:
         return []
     if a is d:
-        hops: tuple[Hop, ...] = (_last_hop(d.space),)
+        hops: tuple[Hop, ...] = _last_hop(d.space)
     else:
         route = w.route(a, d)
         hops = route.hops if route is not None else ()
     return [(hop, w.hop_ticks(hop, a, d, factor)) for hop in hops]
 
 
-def _last_hop(space: str) -> Hop:
-    """The hop on which every route into a memory ends."""
-    return next(route.hops[-1] for route in load().routes if route.destination == space)
+def _last_hop(space: str) -> tuple[Hop, ...]:
+    """The hop on which every route into a memory ends; none for a memory no route leads to."""
+    into = [route for route in load().routes if route.destination == space]
+    return into[0].hops[-1:] if into else ()
 
 
 def moves(row: Insn) -> bool:
