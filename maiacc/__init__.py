@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from maiacc_isa.lint import prove
     from maiacc_sim.machine import Limits
     from maiacc_sim.report import document
-    from maiacc_sim.simulate import Options, Result, simulate
+    from maiacc_sim.simulate import Options, Result, Session, simulate
     from maiacc_sim.tensors import random_inputs
     from maiacc_sim.trace.write import write_trace
 
@@ -29,6 +29,7 @@ _HOMES = {
     "Limits": "maiacc_sim.machine",
     "Options": "maiacc_sim.simulate",
     "Result": "maiacc_sim.simulate",
+    "Session": "maiacc_sim.simulate",
     "assemble": "maiacc_isa.asm",
     "document": "maiacc_sim.report",
     "prove": "maiacc_isa.lint",
@@ -45,6 +46,7 @@ __all__ = [
     "MaiaccError",
     "Options",
     "Result",
+    "Session",
     "__version__",
     "assemble",
     "document",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 
-from maiacc_isa.asm import assemble
 from maiacc_isa.atomic import open_plain
 from maiacc_isa.container import open_program
 from maiacc_isa.errors import MaiaccError, Place
@@ -48,17 +48,23 @@ def read_text(path: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def _assembled(text: str, path: str, target: str | None) -> Program:
+    """The program of a text. The assembler is loaded for texts only: it takes its time."""
+    program: Program = importlib.import_module("maiacc_isa.asm").assemble(text, path, target)
+    return program
+
+
 def read_program(path: str, target: str | None = None) -> Program:
     """A program from a .maia file, or from a program text (any other file, or ``-``).
 
     ``target`` replaces the machine a text names; a .maia file is for its own machine.
     """
     if path == STANDARD:
-        return assemble(read_text(path), path, target)
+        return _assembled(read_text(path), path, target)
     with open_plain(path) as file:
         archive = file.read(4) == b"PK\x03\x04"
     if not archive and not path.endswith(".maia"):
-        return assemble(read_text(path), path, target)
+        return _assembled(read_text(path), path, target)
     program = open_program(path)
     if target is not None:
         raise MaiaccError(

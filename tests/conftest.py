@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = Path(__file__).resolve().parent / "golden"
+
+
+# Compiled code and proofs are shared by all processes that run tests, and by runs, but not with the
+# user's own cache.
+os.environ.setdefault("MAIACC_CACHE", str(ROOT / ".pytest_cache" / "maiacc"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

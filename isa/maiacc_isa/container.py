@@ -48,7 +48,7 @@ def save(program: pr.Program, path: str, symbols: bool = True) -> None:
     """
     with Writer(path) as writer:
         for number, block in enumerate(program.blocks):
-            for kind, data in _block_members(block).items():
+            for kind, data in block_members(block).items():
                 if data:
                     writer.add(f"blocks/{number}.{kind}", [data], len(data))
         if symbols:
@@ -69,7 +69,8 @@ def save(program: pr.Program, path: str, symbols: bool = True) -> None:
         writer.add("manifest.json", [data], len(data))
 
 
-def _block_members(block: pr.Block) -> dict[str, bytes]:
+def block_members(block: pr.Block) -> dict[str, bytes]:
+    """The members of a file that hold the words and tables of a block."""
     layout = load().records
     return {
         "code": b"".join(to_bytes(encode(w), layout["word_engine"].bits) for w in block.words),

@@ -6,18 +6,16 @@ which is how the tests change one and watch what follows.
 
 from __future__ import annotations
 
+import importlib
 from functools import cache
 from importlib.resources import files
-from typing import Any, TypeVar
-
-from lark import Lark, UnexpectedInput
-from lark.exceptions import VisitError
 
 from maiacc_isa import expr as ex
-from maiacc_isa import spec
-from maiacc_isa.check import check
-from maiacc_isa.errors import MaiaccError, Place
-from maiacc_isa.row_reader import RowReader
+from maiacc_isa import frozen, spec, spec_machine
+from maiacc_isa.cache import key
+
+#: What parses rows; loaded only where they are not in the cache, since it takes long.
+PARSER = "maiacc_isa.row_parse"
 
 #: The row files, in the order in which the manual lists instructions.
 ROW_FILES = (
@@ -32,14 +30,30 @@ ROW_FILES = (
     "network.isa",
 )
 
-T = TypeVar("T")
+#: What else decides what reading the rows gives: grammars and the functions that stages name.
+OTHER_FILES = ("rows.lark", "functions.lark", "rows/functions.fn")
 
 
 @cache
 def load() -> spec.Spec:
     """The instruction set that this distribution describes; read once per process."""
-    rows = files("maiacc_isa").joinpath("rows")
-    return parse([(name, rows.joinpath(name).read_text("utf-8")) for name in ROW_FILES])
+    package = files("maiacc_isa")
+    texts = [package.joinpath("rows", name).read_text("utf-8") for name in ROW_FILES]
+    others = [package.joinpath(name).read_text("utf-8") for name in OTHER_FILES]
+    found: spec.Spec = frozen.kept(
+        "rows",
+        frozen.Codec(frozen.classes_of(spec, spec_machine, ex)),
+        [*texts, *others],
+        lambda: parse(list(zip(ROW_FILES, texts, strict=True))),
+    )
+    return found
+
+
+@cache
+def rows_digest() -> str:
+    """A digest of everything in ``rows/``."""
+    rows = sorted(files("maiacc_isa").joinpath("rows").iterdir(), key=lambda path: path.name)
+    return key(*(path.read_bytes() for path in rows if path.is_file()))
 
 
 def parse(sources: list[tuple[str, str]]) -> spec.Spec:
@@ -48,72 +62,11 @@ def parse(sources: list[tuple[str, str]]) -> spec.Spec:
     Raises ``MaiaccError`` E0201 for text that is not in the row language and E0202 for
     rows that contradict each other.
     """
-    items: list[Any] = []
-    for name, text in sources:
-        items += _parse_file(name, text)
-    result = _assemble(items)
-    check(result)
-    return result
-
-
-@cache
-def _grammar() -> Lark:
-    text = files("maiacc_isa").joinpath("rows.lark").read_text("utf-8")
-    return Lark(text, parser="lalr", maybe_placeholders=True, start=["start", "expr"])
+    found: spec.Spec = importlib.import_module(PARSER).parse(sources)
+    return found
 
 
 def parse_expr(text: str) -> ex.Expr:
-    """An expression in the notation of the rows.
-
-    Raises ``MaiaccError`` E0201 if it is none.
-    """
-    try:
-        result: ex.Expr = RowReader().transform(_grammar().parse(text, start="expr"))
-        return result
-    except UnexpectedInput as problem:
-        place = Place(line=problem.line, column=problem.column, text=text)
-        raise MaiaccError("E0201", "this is not an expression", place=place) from None
-
-
-def _parse_file(name: str, text: str) -> list[Any]:
-    try:
-        tree = _grammar().parse(text, start="start")
-        items: list[Any] = RowReader().transform(tree)
-        return items
-    except UnexpectedInput as problem:
-        place = Place(file=name, line=problem.line, column=problem.column)
-        raise MaiaccError("E0201", "this is not a row", place=place) from None
-    except VisitError as problem:
-        if isinstance(problem.orig_exc, MaiaccError):
-            raise problem.orig_exc from None
-        raise
-
-
-def _assemble(items: list[Any]) -> spec.Spec:
-    def table(kind: type[T]) -> dict[str, T]:
-        rows: dict[str, T] = {}
-        for item in items:
-            if isinstance(item, kind):
-                key = str(getattr(item, "path", None) or getattr(item, "name", ""))
-                if key in rows:
-                    raise MaiaccError("E0202", f"{kind.__name__.lower()} {key} is given twice")
-                rows[key] = item
-        return rows
-
-    return spec.Spec(
-        limits=table(spec.Limit),
-        enums=table(spec.Enum),
-        dtypes=table(spec.DType),
-        roles=table(spec.Role),
-        queues=table(spec.Queue),
-        sources=table(spec.Source),
-        spaces=table(spec.Space),
-        ports=table(spec.Port),
-        routes=tuple(item for item in items if isinstance(item, spec.Route)),
-        constants=table(spec.Constant),
-        pairs=tuple(item for item in items if isinstance(item, spec.Pair)),
-        traps=table(spec.Trap),
-        stages=table(spec.Stage),
-        records=table(spec.Record),
-        insns=table(spec.Insn),
-    )
+    """An expression in the notation of the rows. Raises ``MaiaccError`` E0201 if it is none."""
+    found: ex.Expr = importlib.import_module(PARSER).parse_expr(text)
+    return found

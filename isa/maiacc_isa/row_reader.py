@@ -174,6 +174,9 @@ class RowReader(Transformer[Token, Any]):
     def meaning(self, c: list[Any]) -> tuple[str, str]:
         return "meaning", str(c[0])
 
+    def native(self, c: list[Any]) -> tuple[str, str]:
+        return "native", str(c[0])
+
     def model(self, c: list[Any]) -> tuple[str, str]:
         return "model", _text(c[0])
 
@@ -218,6 +221,7 @@ class RowReader(Transformer[Token, Any]):
             occupancy=single["occupancy"],
             latency=single["latency"],
             meaning=single["meaning"],
+            native=single.get("native"),
             model=single["model"],
             traps=single.get("traps", ()),
             prose=single["prose"],

@@ -150,7 +150,8 @@ class Access:
 
 @dataclass(frozen=True)
 class Insn:
-    """A row of the instruction table."""
+    """A row of the instruction table. ``meaning`` names what executes it in the reference
+    simulator, ``native`` the family of kernels in the native one (None: it has none there)."""
 
     name: str
     opcode: int
@@ -164,6 +165,7 @@ class Insn:
     occupancy: Expr
     latency: Expr
     meaning: str
+    native: str | None
     model: str
     traps: tuple[str, ...]
     prose: str

@@ -14,7 +14,7 @@ from maiacc.running.roofline import roofline
 from maiacc.running.summary import bound_line, headline
 from maiacc_isa.program import Program
 from maiacc_sim.report import document
-from maiacc_sim.simulate import Result, simulate
+from maiacc_sim.simulate import Result
 from maiacc_sim.timing.critical import Link
 
 #: Rows of a table by itself, and of one among others.
@@ -40,7 +40,7 @@ def command(by: str | None, critical: bool, top: int | None, as_json: bool, **sh
     """
     asked = request(**shared)
     job = prepare(asked, values=None, record=critical)
-    result = simulate(job.program, job.inputs, job.parameters, job.options)
+    result = job.run()
     if as_json:
         click.echo(json.dumps(profile_document(result, critical)))
         return

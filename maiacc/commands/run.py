@@ -17,7 +17,7 @@ from maiacc.running.scalar_logs import write_log
 from maiacc.running.summary import summary
 from maiacc_isa.errors import MaiaccError, Place, quote
 from maiacc_sim.report import document
-from maiacc_sim.simulate import LEVELS, Result, simulate
+from maiacc_sim.simulate import LEVELS, Result
 from maiacc_sim.trace.write import ENDINGS, write_trace
 
 
@@ -67,7 +67,7 @@ def command(
         _debug(asked)
         return
     job = prepare(asked, values=not asked.timing_only, record=trace is not None, sanitize=sanitize)
-    result = simulate(job.program, job.inputs, job.parameters, job.options)
+    result = job.run()
     _write(result, output, save_log)
     if trace is not None:
         write_trace(result.recording(trace_level), trace, window, trace_level)
@@ -92,9 +92,9 @@ def _debug(asked: Request) -> None:
     """Hands the program over to the step debugger."""
     if asked.source == STANDARD:
         raise click.UsageError("--debug reads its commands from standard input, not the program")
-    job = prepare(asked, values=True, record=True)
+    job = prepare(asked, values=True, record=True, engine="reference")
     importlib.import_module("maiacc.debugging.shell").start(
-        job.program, job.inputs, job.parameters, job.options.limits
+        job.session.program, job.inputs, job.parameters, job.session.options.limits
     )
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
@@ -14,10 +17,17 @@ from maiacc.running.inputs import Arrays, gather_inputs
 from maiacc.running.scalar_logs import read_log
 from maiacc_isa.container import check_weights
 from maiacc_isa.errors import MaiaccError, Place
-from maiacc_isa.program import Program
 from maiacc_sim.machine import Limits
 from maiacc_sim.scalar_log import check_parameters, times_depend_on_data
-from maiacc_sim.simulate import Options, check, expected_seconds, expected_work
+from maiacc_sim.simulate import (
+    ENGINES,
+    Options,
+    Result,
+    Session,
+    check,
+    expected_seconds,
+    expected_work,
+)
 from maiacc_sim.traps import Stopped
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -28,6 +38,9 @@ MAX_MEMORY = 8 << 30
 
 #: Runs that are expected to take longer say so, in seconds.
 PATIENCE = 60
+
+#: More threads than this help nobody.
+MOST_THREADS = 256
 
 #: Words of which a recording is made at most; each takes some 500 bytes with its trace.
 MAX_RECORDED = 10_000_000
@@ -48,6 +61,8 @@ class Request:
     max_memory: int
     no_skip: bool
     timing_only: bool
+    engine: str
+    threads: int
 
     @property
     def gives_inputs(self) -> bool:
@@ -109,6 +124,14 @@ def shared_options(command: F) -> F:
         click.option(
             "--no-skip", is_flag=True, help="Count every turn of every loop; gives the same cycles."
         ),
+        click.option(
+            "--engine", type=click.Choice(ENGINES), default="native", show_default=True,
+            help="The simulator: both give the same bits and cycles, one of them fast.",
+        ),
+        click.option(
+            "--threads", type=click.IntRange(0, MOST_THREADS), default=0, metavar="N",
+            help="Threads that compute values; 0, the default, is one on each processor.",
+        ),
         click.option("--json", "as_json", is_flag=True, help="One JSON document."),
     ]  # fmt: skip
     for decorator in reversed(decorators):
@@ -131,18 +154,30 @@ def request(**given: Any) -> Request:
 class Job:
     """A program ready to run."""
 
-    program: Program
+    session: Session
     inputs: Arrays
     parameters: dict[str, int]
-    options: Options = field(default_factory=Options)
+
+    def run(self) -> Result:
+        """Runs it, and says on standard error what a user should know about the run."""
+        result = self.session.run(self.inputs, self.parameters)
+        for notice in result.notices:
+            click.echo(f"note: {notice}", err=True)
+        return result
 
 
 def prepare(
-    asked: Request, *, values: bool | None, record: bool = False, sanitize: bool = False
+    asked: Request,
+    *,
+    values: bool | None,
+    record: bool = False,
+    sanitize: bool = False,
+    engine: str | None = None,
 ) -> Job:
     """Reads program and inputs, and says how long it will take if that is long.
 
-    ``values`` None computes them if times depend on them and inputs are given.
+    ``values`` None computes them if times depend on them and inputs are given. ``engine`` takes the
+    place of the one asked for.
     Raises ``MaiaccError`` for all that is wrong with them.
     """
     program = read_program(asked.source, asked.target)
@@ -157,8 +192,6 @@ def prepare(
         for name in {str(w.file) for w in program.weights.values() if w.file == program.file}:
             check_weights(name)
     log = read_log(asked.log, program) if asked.log is not None else None
-    if values or record:
-        _announce(asked, program, values, record)
     options = Options(
         values=values,
         sanitize=sanitize,
@@ -166,19 +199,38 @@ def prepare(
         skip=not asked.no_skip,
         limits=Limits(asked.max_cycles, asked.max_memory),
         log=log,
+        engine=engine or asked.engine,
+        threads=asked.threads,
     )
-    return Job(program, inputs, asked.parameters, options)
+    with patience("proving the program; the next run will find it proven"):
+        session = Session(program, options)
+    if values or record:
+        _announce(asked, session)
+    return Job(session, inputs, asked.parameters)
 
 
-def _announce(asked: Request, program: Program, values: bool, record: bool) -> None:
+@contextmanager
+def patience(text: str) -> Iterator[None]:
+    """Says on standard error, if it is a terminal, what it is that takes longer than a second."""
+    timer = threading.Timer(1.0, click.echo, [text], {"err": True})
+    if sys.stderr.isatty():
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _announce(asked: Request, session: Session) -> None:
     """Refuses what cannot be recorded, and says on standard error what takes long."""
+    program, options = session.program, session.options
     try:
         work = expected_work(program, asked.parameters, asked.max_cycles)
     except MaiaccError:
         if times_depend_on_data(program):
             return  # what scalars are loaded decides
         raise
-    if record and work.instructions > MAX_RECORDED and not times_depend_on_data(program):
+    if options.record and work.instructions > MAX_RECORDED and not times_depend_on_data(program):
         raise Stopped(
             "E1206",
             "the run has too many words to keep each of them",
@@ -186,7 +238,7 @@ def _announce(asked: Request, program: Program, values: bool, record: bool) -> N
             found=f"{work.instructions:,}",
             hint="run a smaller program, or without --trace and --critical",
         )
-    seconds = expected_seconds(work) if values else 0
+    seconds = expected_seconds(work, session.engine) if options.values else 0
     if seconds > PATIENCE:
         click.echo(
             f"computing the values will take about {_duration(seconds)}: {work.instructions:,} "

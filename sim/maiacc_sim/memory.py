@@ -168,6 +168,10 @@ class Memories:
             page[at : at + len(part)] = data[part.start : part.stop]
             written[at : at + len(part)] = 1
 
+    def lend(self, owner: Owner, start: int, data: Bytes) -> None:
+        """As ``store`` for bytes that stay as they are; they need not be copied."""
+        self.store(owner, start, data)
+
     def fetch(self, owner: Owner, start: int, size: int, name: str = "the host") -> Bytes:
         """Bytes side by side, unseen by the watcher. Raises ``Trap`` bounds, uninitialised."""
         self._fits(owner, start, size)

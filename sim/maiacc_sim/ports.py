@@ -6,6 +6,8 @@ port of each cluster, the DMA port of each tile.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from maiacc_isa.load import load
 from maiacc_isa.measure import WordMeasure, transfer_ticks
 from maiacc_isa.operation import View
@@ -40,6 +42,11 @@ class Ports:
         shown = f"link{link}" if name == "link" else name
         self.names.append(f"{shown} of {instance}")
         self.kinds.append(name)
+
+    @property
+    def table(self) -> Mapping[tuple[str, int, int], int]:
+        """The numbers of all ports, by name, instance number and link."""
+        return self._numbers
 
     def number(self, name: str, instance: Instance, link: int = 0) -> int:
         """The number of a port of an instance."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from maiacc_isa.version import TIMING_VERSION
 from maiacc_sim.bounds import BOUNDS
-from maiacc_sim.simulate import Result
+from maiacc_sim.result import Result
 from maiacc_sim.timing.account import Account, QueueUse
 
 #: Version of the document.
@@ -20,7 +20,7 @@ SCHEMA = 1
 NAMED = ("semaphore", "port", "queue")
 
 
-def document(result: Result, engine: str = "reference") -> dict[str, Any]:
+def document(result: Result) -> dict[str, Any]:
     """A run as plain data.
 
     ``cycles`` is a pair [low, high] for a run without data whose scalars are not known; all else
@@ -56,7 +56,8 @@ def document(result: Result, engine: str = "reference") -> dict[str, Any]:
             for name, value in sorted(result.outputs.items())
         ],
         "timing_version": TIMING_VERSION,
-        "engine": engine,
+        "engine": result.engine,
+        "notices": list(result.notices),
     }
 
 

@@ -62,8 +62,17 @@ def host_dtype(dtype: str) -> np.dtype[np.generic]:
 def load_inputs(program: Program, memories: Memories, values: Mapping[str, Array]) -> None:
     """Puts inputs and states, by name, and the program's weights into HBM.
 
+    Raises what ``give_inputs`` and ``load_weights`` raise.
+    """
+    give_inputs(program, memories, values)
+    load_weights(program, memories)
+
+
+def give_inputs(program: Program, memories: Memories, values: Mapping[str, Array]) -> None:
+    """Puts inputs and states, by name, into HBM.
+
     Raises ``MaiaccError`` E1201 for a missing one, E1202 for a name that is none of them and
-    E1203 for another shape or type; E0002 or E0603 for weights that cannot be read.
+    E1203 for another shape or type.
     """
     wanted = {t.name: t for t in program.tensors if t.kind in ("input", "state")}
     for name in values:
@@ -87,12 +96,16 @@ def load_inputs(program: Program, memories: Memories, values: Mapping[str, Array
             )
     for name, tensor in wanted.items():
         codes = _codes(tensor, values[name])
+        give = memories.lend if tensor.kind == "input" else memories.store
         for owner, _, part in _parts(program, memories, tensor):
-            memories.store(owner, tensor.base, pack(codes[part], tensor.dtype))
-    _map_weights(program, memories)
+            give(owner, tensor.base, pack(codes[part], tensor.dtype))
 
 
-def _map_weights(program: Program, memories: Memories) -> None:
+def load_weights(program: Program, memories: Memories) -> None:
+    """Puts the program's weights into HBM, mapped from their files.
+
+    Raises ``MaiaccError`` E0002 or E0603 for weights that cannot be read, E0510 for too few bytes.
+    """
     chips = program.machine.chips
     for tensor in program.tensors:
         if tensor.kind != "weight":

@@ -7,8 +7,9 @@ merely because the program comes to it. In which order words that could go are t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
@@ -24,12 +25,14 @@ Arrays = dict[str, NDArray[Any]]
 
 @dataclass
 class Executed:
-    """What a run with values leaves behind. ``words`` counts engine words and scalar loads."""
+    """What a run with values leaves behind. ``words`` counts engine words and scalar loads,
+    ``asked`` those by instruction that a native run left to the reference simulator."""
 
     outputs: Arrays
     log: Log
     memories: Memories
     words: int
+    asked: Counter[str] = field(default_factory=Counter)
 
 
 def run_values(

@@ -15,7 +15,7 @@ from maiacc.cli import main
 #: The matrix product of the demo.
 DEMO = files("maiacc.data").joinpath("demo.mist").read_text("utf-8")
 
-#: Rows of X are copied as often as a loaded scalar says, from 0 to 9 times.
+#: Rows of X are copied once more than a loaded scalar says, from 0 to 9.
 LOADS = """mist 1.0
 target mini
 input  N : int32[1] @ 0x0
@@ -24,6 +24,7 @@ output Y : fp32[4, 64] @ 0x200
 block b {
   buffer n : int32[1] @tsram 0x0
   buffer x : fp32[64] @tsram 0x40
+  buffer z : fp32[4, 64] @hbm 0x1000
   sem here : LD0 -> TCP tile
   sem full : LD0 -> ST tile
   sem free : ST -> LD0 tile = 1
@@ -32,8 +33,10 @@ block b {
   k = sld n{i:1}[i] wait(here) in 0..9 on tile
   loop j < k on tile {
     LD0 copy x{i:64}[i], X{i:64}[i] wait(free) post(full)
-    ST copy Y{m:1, i:64}[gtile, i], x{i:64}[i] wait(full) post(free)
+    ST copy z{m:1, i:64}[gtile, i], x{i:64}[i] wait(full) post(free)
   }
+  LD0 copy x{i:64}[i], X{i:64}[i] wait(free) post(full)
+  ST copy Y{m:1, i:64}[gtile, i], x{i:64}[i] wait(full) post(free)
 }
 """
 

@@ -10,7 +10,7 @@ from typing import Any
 from unittest import mock
 
 from isa.mutants import Mutant, sources
-from maiacc_isa import check, load
+from maiacc_isa import check, frozen, load, row_parse
 from maiacc_isa.errors import MaiaccError
 from maiacc_isa.spec import Spec
 
@@ -40,7 +40,8 @@ def _caches() -> list[Any]:
 def _install(spec: Spec) -> None:
     for cached in _caches():
         cached.cache_clear()
-    with mock.patch.object(load, "parse", return_value=spec):
+    # What is kept in the user's cache are the right rows.
+    with mock.patch.object(frozen, "kept", return_value=spec):
         assert load.load() is spec
 
 
@@ -56,7 +57,7 @@ def installed(spec: Spec) -> Iterator[None]:
 
 @cache
 def _items(name: str) -> tuple[Any, ...]:
-    return tuple(load._parse_file(name, sources()[name]))
+    return tuple(row_parse._parse_file(name, sources()[name]))
 
 
 def spec_of(mutant: Mutant) -> Spec:
@@ -64,8 +65,8 @@ def spec_of(mutant: Mutant) -> Spec:
     items: list[Any] = []
     for name, text in sources().items():
         changed = name == mutant.file
-        items += load._parse_file(name, mutant.apply(text)) if changed else _items(name)
-    spec = load._assemble(items)
+        items += row_parse._parse_file(name, mutant.apply(text)) if changed else _items(name)
+    spec = row_parse._assemble(items)
     check.check(spec)
     return spec
 

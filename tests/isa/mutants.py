@@ -49,6 +49,7 @@ _DROPPED = [
     "occupancy",
     "latency",
     "meaning",
+    "native",
     "model",
     "traps",
     "prose",
@@ -188,7 +189,7 @@ class _Row:
                 news = ["{fp16}"]
             case "NAME" | "PATH" if rule not in ("nameset", "traps"):
                 news = self._other_names(token, rule, at)
-                kind = kind if kind in ("formula", "meaning") else "name"
+                kind = kind if kind in ("formula", "meaning", "native") else "name"
             case _ if str(token) in _OTHER:
                 news = [_OTHER[str(token)]]
         for new in news:
@@ -196,7 +197,11 @@ class _Row:
 
     def _other_names(self, token: Token, rule: str, at: int) -> list[str]:
         """A new name for what a row defines; another one of its column for what it refers to."""
-        if at == 0 and rule in _DROPPED and rule not in ("access", "meaning", "hop", "pair"):
+        if (
+            at == 0
+            and rule in _DROPPED
+            and rule not in ("access", "meaning", "native", "hop", "pair")
+        ):
             return [f"{token}x"]
         names = self._columns[rule, at]
         return [names[(names.index(str(token)) + 1) % len(names)] if len(names) > 1 else "nothing"]

@@ -45,6 +45,7 @@ class Known:
 
 KNOWN = (
     Known(r"\[meaning\] .* -> ", "names what simulators execute; nothing else may depend on it"),
+    Known(r"\[native\]", "names what the native simulator executes; without it the reference does"),
     Known(r"without: since", "a row without `since` counts as 1.0.0"),
     Known(r"insn LOOP \[constraint\] (without|< -> <=)", "a level has 3 bits and is never above 7"),
     Known(r"insn COPYT \[constraint\] 2 -> 1", "`exchanged` holds only from rank 2 on"),

@@ -31,7 +31,9 @@ def demo() -> Program:
 
 @cache
 def timed() -> Result:
-    return simulate(demo(), random_inputs(demo(), 1), options=Options(record=True))
+    return simulate(
+        demo(), random_inputs(demo(), 1), options=Options(record=True, engine="reference")
+    )
 
 
 def debug(program: Program | None = None, **options: Any) -> Debugger:
@@ -82,7 +84,7 @@ SEEDS = (0, 1, 2, 5, 8, 13)
 def test_random_programs_end_as_they_do_without_it(seed: int) -> None:
     drawn = draw(seed)
     inputs = random_inputs(drawn.program, seed)
-    result = simulate(drawn.program, inputs, drawn.parameters)
+    result = simulate(drawn.program, inputs, drawn.parameters, Options(engine="reference"))
     debugger = Debugger(drawn.program, inputs, drawn.parameters)
     assert debugger.run_to_end().reason == "end"
     assert debugger.position.cycle == result.cycles

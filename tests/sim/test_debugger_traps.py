@@ -152,7 +152,9 @@ def test_an_output_that_is_not_complete_stops_at_the_end() -> None:
 )
 def test_a_budget_ends_the_program(limits: Limits) -> None:
     with pytest.raises(MaiaccError) as caught:
-        simulate(demo(), random_inputs(demo(), 1), options=Options(limits=limits))
+        simulate(
+            demo(), random_inputs(demo(), 1), options=Options(limits=limits, engine="reference")
+        )
     debugger = debug(limits=limits)
     stop = debugger.run_to_trap()
     assert stop.trap is not None

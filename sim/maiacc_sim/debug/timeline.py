@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from maiacc_sim.timing.engine import Span
+from maiacc_sim.timing.interface import Span
 from maiacc_sim.timing.record import Recorder
 from maiacc_sim.timing.run import Timed
 from maiacc_sim.timing.variants import Variant

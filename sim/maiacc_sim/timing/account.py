@@ -15,7 +15,7 @@ from maiacc_isa.errors import InternalError
 from maiacc_isa.program import Program
 from maiacc_sim.places import semaphore_name
 from maiacc_sim.system import QueueOf, System
-from maiacc_sim.timing.engine import Engine, Outcome, Span
+from maiacc_sim.timing.interface import Outcome, Span, Timer
 from maiacc_sim.timing.variants import (
     BARRIER,
     CONTROL,
@@ -86,7 +86,7 @@ class Account:
         return sum(use.count for use in self.words.values())
 
 
-def account(engine: Engine, outcome: Outcome) -> Account:
+def account(engine: Timer, outcome: Outcome) -> Account:
     """The account of a run. Raises ``InternalError`` if the parts do not add up."""
     system = engine.system
     uses = [QueueUse(queue) for queue in system.queues]
@@ -128,7 +128,7 @@ def account(engine: Engine, outcome: Outcome) -> Account:
     )
 
 
-def _waits(engine: Engine, v: Variant) -> Iterable[tuple[Reason, int]]:
+def _waits(engine: Timer, v: Variant) -> Iterable[tuple[Reason, int]]:
     """What executions of a variant waited for."""
     acc, block = v.acc, engine.program.blocks[v.block]
     word = block.words[v.index]
@@ -144,7 +144,7 @@ def _waits(engine: Engine, v: Variant) -> Iterable[tuple[Reason, int]]:
             yield ("port", engine.ports.kinds[ports[0]]), acc[PORT + number]
 
 
-def _close(engine: Engine, outcome: Outcome, use: QueueUse) -> None:
+def _close(engine: Timer, outcome: Outcome, use: QueueUse) -> None:
     """Adds what was tallied outside words, and checks the sum."""
     number, row = use.queue.number, use.queue.row
     if row.engine != "control":

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from maiacc_sim.timing.engine import Engine, Span
-from maiacc_sim.timing.record import BY_PUSH, BY_QUEUE, BY_TOKEN, Recorder
+from maiacc_sim.timing.interface import Events, Span, Timer
+from maiacc_sim.timing.record import BY_PUSH, BY_QUEUE, BY_TOKEN
 
 #: What is said of each way a word was let go.
 REASONS = {BY_PUSH: "pushed", BY_QUEUE: "behind", BY_TOKEN: "token"}
@@ -25,7 +25,7 @@ class Link:
     reason: str
 
 
-def critical_path(engine: Engine, recorder: Recorder, spans: list[Span]) -> list[Link]:
+def critical_path(engine: Timer, recorder: Events, spans: list[Span]) -> list[Link]:
     """The chain that determines the total, first link first.
 
     Its links follow each other without a gap: their lengths add up to the cycles of the program.
@@ -47,7 +47,7 @@ def critical_path(engine: Engine, recorder: Recorder, spans: list[Span]) -> list
 class _Back:
     """Walks one execution of a block from its end to its start."""
 
-    def __init__(self, engine: Engine, recorder: Recorder, span: Span) -> None:
+    def __init__(self, engine: Timer, recorder: Events, span: Span) -> None:
         self.engine, self.recorder, self.span = engine, recorder, span
         self.links: list[Link] = []
         self.until = span.end
@@ -71,6 +71,7 @@ class _Back:
 
     def _link(self, who: str, index: int, begin: int, reason: str) -> None:
         """Adds the piece from ``begin`` to where the path has come, unless it is empty."""
+        begin = int(begin)  # columns may be arrays of numpy
         if begin < self.until:
             self.links.append(Link(who, self.span.block, index, begin, self.until, reason))
             self.until = begin
@@ -96,4 +97,4 @@ class _Back:
             load = self.engine.system.queues[r.unit[released]].row.engine == "control"
             since = r.complete[released] if load else r.begin[released]
         self._link(f"control processor of {of.instance}", -1, since, "walks")
-        return released
+        return int(released)

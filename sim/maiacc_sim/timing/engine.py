@@ -25,33 +25,11 @@ from maiacc_sim.scalars import Sources, fresh_sources
 from maiacc_sim.stuck import Stop, explain
 from maiacc_sim.system import QueueOf, System
 from maiacc_sim.timing.control import Control
+from maiacc_sim.timing.interface import Outcome, Span
 from maiacc_sim.timing.skip import Skipper
 from maiacc_sim.timing.state import HOPS, Core, Queue
 from maiacc_sim.timing.variants import Variant, Variants
 from maiacc_sim.traps import Trap, budget
-
-
-@dataclass
-class Span:
-    """One execution of a block, in cycles; ``until`` is when the next one starts."""
-
-    block: str
-    start: int
-    end: int
-    until: int
-
-
-@dataclass
-class Outcome:
-    """What an event-driven run leaves: see ``maiacc_sim.timing.account`` for its meaning."""
-
-    cycles: int
-    spans: list[Span]
-    variants: list[Variant]
-    control: dict[int, dict[tuple[str, str], int]]
-    empty: dict[int, int]
-    walked: dict[int, int]
-    skipped: int
 
 
 @dataclass

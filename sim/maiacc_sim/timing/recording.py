@@ -10,13 +10,13 @@ from maiacc_isa.program import Block
 from maiacc_sim.places import semaphore_name, source_text, word_text
 from maiacc_sim.recording import CounterTrack, Flows, Ints, Recording, Slices, Track, WordInfo
 from maiacc_sim.system import Instance
-from maiacc_sim.timing.engine import Engine, Span
-from maiacc_sim.timing.record import BY_PUSH, Recorder
+from maiacc_sim.timing.interface import Events, Span, Timer
+from maiacc_sim.timing.record import BY_PUSH
 from maiacc_sim.timing.usage import memory_in_use
 from maiacc_sim.timing.variants import Variant
 
 
-def instruction_recording(engine: Engine, recorder: Recorder, title: str, cycles: int) -> Recording:
+def instruction_recording(engine: Timer, recorder: Events, title: str, cycles: int) -> Recording:
     """Every execution of every engine word and SLD, semaphores and memories over time."""
     system = engine.system
     tracks = [Track(path_of(q.instance), q.name) for q in system.queues]
@@ -43,7 +43,7 @@ def instruction_recording(engine: Engine, recorder: Recorder, title: str, cycles
 
 
 def region_recording(
-    engine: Engine, recorder: Recorder, title: str, spans: list[Span], level: str
+    engine: Timer, recorder: Events, title: str, spans: list[Span], level: str
 ) -> Recording:
     """Executions of blocks and, on control processors, regions between MARKs: all of them at
     level `kernel`, the outermost at level `layer`."""
@@ -82,11 +82,11 @@ def path_of(instance: Instance) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def _clock(engine: Engine) -> float:
+def _clock(engine: Timer) -> float:
     return float(engine.program.machine["clock.hz"])
 
 
-def _words(engine: Engine) -> tuple[list[WordInfo], Ints]:
+def _words(engine: Timer) -> tuple[list[WordInfo], Ints]:
     """What slices show of their words, and the entry of each variant."""
     infos: list[WordInfo] = []
     known: dict[tuple[int, int, int], int] = {}
@@ -119,7 +119,7 @@ def _moved(v: Variant) -> int:
 class _Stalls:
     """Reasons to wait, by variant: the control processor, and each semaphore."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Timer) -> None:
         self.engine = engine
         self.names = [""]
         self.numbers: dict[str, int] = {}
@@ -144,7 +144,7 @@ class _Stalls:
         return self.numbers[name]
 
 
-def _semaphores(engine: Engine, recorder: Recorder) -> list[CounterTrack]:
+def _semaphores(engine: Timer, recorder: Events) -> list[CounterTrack]:
     """Tokens of every semaphore at every waiter, added up over posters."""
     changes: dict[tuple[tuple[str, ...], str], Counter[int]] = defaultdict(Counter)
     for block, counter, cycle, change in recorder.levels:

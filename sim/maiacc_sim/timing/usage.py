@@ -13,15 +13,14 @@ import numpy as np
 from maiacc_isa.program import Block, Buffer
 from maiacc_sim.recording import CounterTrack
 from maiacc_sim.system import Instance
-from maiacc_sim.timing.engine import Engine
-from maiacc_sim.timing.record import Recorder
+from maiacc_sim.timing.interface import Events, Timer
 from maiacc_sim.timing.variants import Variant
 
 #: Memories that are shown.
 SHOWN = ("tsram", "csram", "acc")
 
 
-def memory_in_use(engine: Engine, recorder: Recorder) -> list[CounterTrack]:
+def memory_in_use(engine: Timer, recorder: Events) -> list[CounterTrack]:
     """Bytes in use of each TSRAM, CSRAM and accumulator memory that the program touches."""
     touched = [_touched(engine, v) for v in engine.variants]
     variants = np.array(recorder.variant, np.int64)
@@ -57,7 +56,7 @@ def _track(instance: Instance, space: str, changes: Counter[int]) -> CounterTrac
     return CounterTrack(tuple(path[:depth]), f"{space} in use", "bytes", times, values)
 
 
-def _touched(engine: Engine, v: Variant) -> list[tuple[Instance, Buffer]]:
+def _touched(engine: Timer, v: Variant) -> list[tuple[Instance, Buffer]]:
     """The buffers a word touches, with the instances whose memory they lie in."""
     block = engine.program.blocks[v.block]
     found = []

@@ -1,0 +1,31 @@
+"""What the rest of the simulator uses of its native part, which is loaded when it is needed."""
+
+from __future__ import annotations
+
+from maiacc_isa.program import Program
+from maiacc_sim.machine import Limits
+from maiacc_sim.native.machine import NativeMachine
+from maiacc_sim.native.timing_engine import NativeEngine
+from maiacc_sim.native.timing_events import EventColumns
+from maiacc_sim.scalar_log import Scalars
+
+
+def machine(program: Program, limits: Limits, threads: int) -> NativeMachine:
+    """A machine that executes a proven program with its data."""
+    return NativeMachine(program, limits, threads)
+
+
+def timer(
+    program: Program,
+    scalars: Scalars,
+    skip: bool,
+    recorder: EventColumns | None,
+    max_cycles: int | None,
+) -> NativeEngine:
+    """The event model."""
+    return NativeEngine(program, scalars, skip and recorder is None, recorder, max_cycles)
+
+
+def recorder() -> EventColumns:
+    """Where a timed run writes every event."""
+    return EventColumns()

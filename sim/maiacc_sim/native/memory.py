@@ -1,0 +1,294 @@
+"""The memories of a native machine: arrays of the host, and the view that Python has of them."""
+
+from __future__ import annotations
+
+import mmap
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maiacc_isa.load import load
+from maiacc_isa.program import Program
+from maiacc_isa.tables import Descriptor
+from maiacc_sim.memory import Memories, Owner
+from maiacc_sim.native import records
+from maiacc_sim.native.arrays import Records, blank
+from maiacc_sim.pages import Array, Bytes, Ints
+from maiacc_sim.system import System
+from maiacc_sim.traps import Stopped
+
+#: Pieces begin at multiples of this, so that vectors lie in one line of the cache.
+LINE = 64
+
+#: Pieces from here on get pages of their own, large ones where the host has them.
+LARGE = 1 << 21
+
+Span = tuple[int, int]
+
+
+@dataclass
+class Piece:
+    """Bytes ``start`` to ``end`` - 1 of a memory, held in ``data``."""
+
+    start: int
+    end: int
+    data: NDArray[np.uint8]
+
+
+def zeros(size: int) -> NDArray[np.uint8]:
+    """Zeroed bytes of the host, which gives them only when they are touched."""
+    if size < LARGE:
+        room = np.zeros(size + LINE, np.uint8)
+        start = -room.ctypes.data % LINE
+        return room[start : start + size]
+    mapped = mmap.mmap(-1, size)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        mapped.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(mapped, np.uint8)
+
+
+class NativeMemories(Memories):
+    """The memories of a system as native code has them, with the interface that the reference
+    simulator uses. What lies in no piece is kept in pages, as there.
+
+    A tensor is a piece of its own where no other overlaps it: arrays of the host stand for inputs
+    and weights as they are, and outputs are handed over as they are. ``records`` are those of all
+    memories, by space and instance.
+    """
+
+    def __init__(self, program: Program, system: System, limit: int | None = None) -> None:
+        super().__init__(system, check=False, limit=limit)
+        self.pieces: dict[Owner, list[Piece]] = {}
+        _check_budget(program, system, limit)
+        spans = spans_of(program, "hbm")
+        self.records = _memory_records(system)
+        self._segments: dict[Owner, Records] = {}
+        self._tensors = _own_spans(program)
+        for instance in system.instances:
+            for space in load().spaces.values():
+                if space.role != instance.role or not self._sizes[space.name]:
+                    continue
+                owner = Owner(space.name, instance.number)
+                wanted = spans if space.name == "hbm" else [(0, self._sizes[space.name])]
+                if space.name == "hbm":
+                    wanted = _cut(spans, list(self._tensors))
+                self.pieces[owner] = [Piece(a, b, zeros(b - a)) for a, b in wanted]
+                self._seal(owner)
+
+    def _seal(self, owner: Owner) -> None:
+        """Tells native code the pieces of a memory."""
+        pieces = self.pieces[owner]
+        found = self._segments[owner] = blank(records.Segment, len(pieces))
+        count = len(self.system.instances)
+        entry = self.records[load().spaces[owner.space].code * count + owner.instance]
+        entry["count"], entry["segments"] = len(pieces), found.ctypes.data
+        for number in range(len(pieces)):
+            self._show(owner, number)
+
+    def _show(self, owner: Owner, number: int) -> None:
+        """Tells native code where a piece lies."""
+        piece = self.pieces[owner][number]
+        address = piece.data.ctypes.data - piece.start
+        fixed = not piece.data.flags.writeable
+        self._segments[owner][number] = piece.start, piece.end, address, fixed
+
+    def _exchange(self, owner: Owner, start: int, data: NDArray[np.uint8]) -> bool:
+        """Lets other bytes of the host stand for the piece that is as long and begins there;
+        whether there is one."""
+        pieces = self.pieces.get(owner, [])
+        number = bisect_left(pieces, start, key=lambda piece: piece.start)
+        if number == len(pieces) or pieces[number].start != start:
+            return False
+        if pieces[number].end != start + len(data):
+            return False
+        pieces[number].data = data
+        self._show(owner, number)
+        return True
+
+    def renew(self) -> None:
+        """Gives outputs and states bytes that nobody else has."""
+        for (start, end), kind in self._tensors.items():
+            if kind in ("output", "state"):
+                for owner in self.pieces:
+                    if owner.space == "hbm":
+                        self._exchange(owner, start, np.empty(end - start, np.uint8))
+
+    # ---- what the host gives and takes -------------------------------------------------------
+    def lend(self, owner: Owner, start: int, data: Bytes) -> None:
+        self._fits(owner, start, len(data))
+        source = data.view()
+        source.flags.writeable = False
+        if len(data) and not self._exchange(owner, start, source):
+            self.store(owner, start, data)
+
+    def map(self, owner: Owner, start: int, data: memoryview) -> None:
+        source = np.frombuffer(data, np.uint8)
+        self.lend(owner, start, source)
+
+    def store(self, owner: Owner, start: int, data: Bytes) -> None:
+        self._fits(owner, start, len(data))
+        for piece in self.pieces[owner]:
+            if piece.start <= start and start + len(data) <= piece.end:
+                self.unshare(owner, start, start + len(data) - 1)
+                piece.data[start - piece.start :][: len(data)] = data
+                return
+        self.write(owner, start + np.arange(len(data)), data, 1)
+
+    def fetch(self, owner: Owner, start: int, size: int, name: str = "the host") -> Bytes:
+        self._fits(owner, start, size)
+        for piece in self.pieces[owner]:
+            if piece.start <= start and start + size <= piece.end:
+                data = piece.data[start - piece.start : start - piece.start + size]
+                return data if (start, start + size) in self._tensors else data.copy()
+        return self.read(owner, start + np.arange(size), 1)
+
+    # ---- the reference simulator's view ------------------------------------------------------
+    def unshare(self, owner: Owner, first: int, last: int) -> bool:
+        """Makes mapped bytes among ``first`` to ``last`` the machine's own; says if there are."""
+        found = False
+        for number, piece in enumerate(self.pieces.get(owner, ())):
+            if not piece.data.flags.writeable and piece.start <= last and first < piece.end:
+                piece.data = piece.data.copy()
+                self._show(owner, number)
+                found = True
+        return found
+
+    def read(self, owner: Owner, offsets: Ints, width: int, name: str = "a word") -> Array:
+        self._place(owner, offsets, width, name)
+        result = np.zeros(len(offsets), f"<u{width}")
+        for piece, chosen in self._shares(owner, offsets, width):
+            if piece is None:
+                result[chosen] = super().read(owner, offsets[chosen], width, name)
+            else:
+                result[chosen] = _gathered(piece.data, offsets[chosen] - piece.start, width)
+        return result
+
+    def write(
+        self, owner: Owner, offsets: Ints, codes: Array, width: int, name: str = "a word"
+    ) -> None:
+        self._place(owner, offsets, width, name)
+        for piece, chosen in self._shares(owner, offsets, width):
+            if piece is None:
+                super().write(owner, offsets[chosen], codes[chosen], width, name)
+                continue
+            if not piece.data.flags.writeable:
+                self.unshare(owner, piece.start, piece.start)
+            at = (offsets[chosen] - piece.start)[:, np.newaxis] + np.arange(width)
+            piece.data[at] = codes[chosen].astype(f"<u{width}").view(np.uint8).reshape(-1, width)
+
+    def peek(self, owner: Owner, offsets: Ints) -> Bytes:
+        return self.read(owner, offsets, 1)
+
+    def _shares(
+        self, owner: Owner, offsets: Ints, width: int
+    ) -> Iterator[tuple[Piece | None, NDArray[np.bool_] | slice]]:
+        """The pieces that elements lie in, and which; None for what lies in no piece."""
+        left = np.ones(len(offsets), np.bool_)
+        for piece in self.pieces.get(owner, ()):
+            inside = (offsets >= piece.start) & (offsets + width <= piece.end)
+            if inside.all():
+                yield piece, slice(None)
+                return
+            if inside.any():
+                yield piece, inside
+                left &= ~inside
+        if left.any():
+            yield None, left
+
+    def contents(self) -> Iterator[tuple[Owner, int, NDArray[np.uint8]]]:
+        """Every piece: its memory, its first byte and its bytes."""
+        for owner, pieces in self.pieces.items():
+            for piece in pieces:
+                yield owner, piece.start, piece.data
+
+
+def _gathered(data: NDArray[np.uint8], at: Ints, width: int) -> Array:
+    """Elements at any offsets."""
+    rows = data[at[:, np.newaxis] + np.arange(width)]
+    return np.ascontiguousarray(rows).view(f"<u{width}").reshape(-1)
+
+
+def spans_of(program: Program, space: str) -> list[Span]:
+    """The parts of a memory that a program may touch: tensors, buffers, what descriptors show."""
+    chips, most = program.machine.chips, program.machine.space_bytes(space)
+    spans = [(t.base, t.base + t.bytes(chips)) for t in program.tensors if space == "hbm"]
+    for block in program.blocks:
+        spans += [(b.base, b.end) for b in block.buffers if b.space == space]
+        spans += [_shown(d) for d in block.descriptors if d.space == space]
+    inside = sorted((max(0, a), min(b, most)) for a, b in spans)
+    joined: list[Span] = []
+    for a, b in inside:
+        if a >= b:
+            continue
+        if joined and a <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(b, joined[-1][1])
+        else:
+            joined.append((a, b))
+    return joined
+
+
+def _shown(d: Descriptor) -> Span:
+    """The bytes of the box of a descriptor, without what byte terms add."""
+    t = load().dtypes[d.dtype]
+    unit = 1 if t.packed else 8
+    low = high = d.base * 8
+    for axis in d.axes:
+        reach = axis.stride * unit * (axis.extent - 1)
+        low, high = low + min(reach, 0), high + max(reach, 0)
+    return low // 8, -(-(high + t.bits) // 8)
+
+
+def _own_spans(program: Program) -> dict[Span, str]:
+    """The tensors that no other overlaps, by their bytes, and of which kind they are."""
+    chips = program.machine.chips
+    most = program.machine.space_bytes("hbm")
+    spans = sorted((t.base, t.base + t.bytes(chips), t.kind) for t in program.tensors)
+    spans = [span for span in spans if span[0] < span[1]]
+    found = {}
+    reach = 0
+    for number, (start, end, kind) in enumerate(spans):
+        following = spans[number + 1][0] if number + 1 < len(spans) else most
+        if reach <= start and end <= min(following, most):
+            found[start, end] = kind
+        reach = max(reach, end)
+    return found
+
+
+def _cut(spans: list[Span], at: list[Span]) -> list[Span]:
+    """Spans cut so that some parts of them are spans of their own."""
+    edges = sorted({edge for span in at for edge in span})
+    found = []
+    for start, end in spans:
+        inner = edges[bisect_right(edges, start) : bisect_left(edges, end)]
+        found += list(pairwise([start, *inner, end]))
+    return found
+
+
+def _memory_records(system: System) -> Records:
+    """A record for every memory that the system could have."""
+    spaces = 1 + max(space.code for space in load().spaces.values())
+    return blank(records.Memory, spaces * len(system.instances))
+
+
+def _check_budget(program: Program, system: System, limit: int | None) -> None:
+    """Refuses a program whose memories would not fit what a run may use; weights are left in their
+    files and do not count. Raises ``Stopped``."""
+    if limit is None:
+        return
+    chips = program.machine.chips
+    total = -chips * sum(t.bytes(chips) for t in program.tensors if t.kind == "weight")
+    for space in load().spaces.values():
+        count = sum(i.role == space.role for i in system.instances)
+        total += count * sum(b - a for a, b in spans_of(program, space.name))
+    if total > limit:
+        raise Stopped(
+            "E1206",
+            "the program needs more memory than it was allowed",
+            expected=f"at most {limit} bytes",
+            found=f"{total} bytes",
+            hint="raise --max-memory",
+        )

@@ -1,0 +1,150 @@
+"""What stays from block to block in a native timed run: queues, control processors, ports."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maiacc_isa.load import load
+from maiacc_isa.program import Block, Program
+from maiacc_sim.native.arrays import Ints, blank, numbers
+from maiacc_sim.native.codes import SOURCES
+from maiacc_sim.native.timing import state
+from maiacc_sim.native.timing_image import TimingImage
+from maiacc_sim.places import semaphore_name
+from maiacc_sim.ports import Ports
+from maiacc_sim.scalar_log import Scalars
+from maiacc_sim.scalars import Sources, fresh_sources
+from maiacc_sim.system import QueueOf, System
+
+#: Further than any scalar.
+FAR = 1 << 62
+
+
+class TimingState:
+    """Units (queues and control processors) of a system, as native code has them, and the cycles
+    that were tallied outside words."""
+
+    def __init__(
+        self, program: Program, system: System, ports: Ports, scalars: Scalars, skip: bool
+    ) -> None:
+        self.program, self.system, self.ports = program, system, ports
+        self.scalars, self.skip = scalars, skip
+        queues = self.system.queues
+        self.depth = self.program.machine.int("queue.depth")
+        self.units = blank(state.Unit, len(queues))
+        controls = [q for q in queues if q.row.engine == "control"]
+        self.controls = blank(state.Control, len(controls))
+        self.rings = np.zeros((len(queues), 5, self.depth), np.int64)
+        self.free = np.zeros(max(1, len(self.ports.names)), np.int64)
+        self.semaphores = max(len(b.semaphores) for b in self.program.blocks)
+        self.waited = np.zeros((len(controls), max(1, self.semaphores)), np.int64)
+        self.logs: list[Ints] = []
+        self.control_of = {q.instance.number: n for n, q in enumerate(controls)}
+        self.control_units = [q.number for q in controls]
+        positions: dict[str, int] = {}
+        place: dict[int, int] = {}
+        for i in self.system.instances:
+            place[i.number] = positions.get(i.role, 0)
+            positions[i.role] = place[i.number] + 1
+        self.units["control"] = -1
+        for q in queues:
+            u = self.units[q.number]
+            u["instance"], u["position"] = q.instance.number, place[q.instance.number]
+            for n, name in enumerate(("ready", "variant", "anchors", "starts", "start_events")):
+                u[name] = self.rings[q.number, n].ctypes.data
+        for n, q in enumerate(controls):
+            self.units[q.number]["control"] = n
+            self._control(n, q)
+        self.empty = np.zeros(len(queues), np.int64)
+        self.walked = np.zeros(len(queues), np.int64)
+        self.rooms: dict[int, dict[tuple[str, str], int]] = {q.number: {} for q in controls}
+
+    def _control(self, n: int, of: QueueOf) -> None:
+        c = self.controls[n]
+        i = of.instance
+        c["unit"], c["role"] = of.number, load().roles[i.role].code
+        c["queues"] = -1
+        for q in self.system.queues:
+            if q.instance is i and q.row.engine != "control":
+                c["queues"][q.row.code] = q.number
+        for code, value in i.ids.items():
+            c["sources"]["value"][code], c["sources"]["known"][code] = value, 1
+        values = (self.scalars.log or {}).get(i.number, [])
+        # What needs more bits lies outside every interval, which is where Python is asked.
+        log = numbers(max(-FAR, min(value, FAR)) for value in values)
+        self.logs.append(log)
+        c["log"], c["log_count"] = log.ctypes.data, len(values)
+        c["tokens"] = self.waited[n].ctypes.data
+        first = i.chip == 0 and i.cluster <= 0 and i.tile <= 0
+        c["watched"] = self.skip and first
+
+    def begin(self, image: TimingImage, start: int) -> None:
+        """Sets every queue and control processor to the start of a block."""
+        units, controls = self.units, self.controls
+        for name in ("head", "count", "start_head", "stuck", "hop"):
+            units[name] = 0
+        for name in ("flying", "blocked", "before", "event"):
+            units[name] = -1
+        units["free"] = units["last"] = start
+        self.rings[:, 3] = start
+        self.rings[:, 4] = -1
+        for name in ("at", "quiet", "done", "depth"):
+            controls[name] = 0
+        controls["time"], controls["anchor"], controls["ended"] = start, -1, -1
+        rows = sorted(load().roles.values(), key=lambda row: row.code)
+        found = [image.steps[row.name] for row in rows]
+        controls["steps"] = numbers(s.ctypes.data for s in found)[controls["role"]]
+        controls["step_count"] = numbers(map(len, found))[controls["role"]]
+
+    @property
+    def stuck(self) -> NDArray[np.bool_]:
+        """The queues that still have words."""
+        queue = self.units["control"] < 0
+        found: NDArray[np.bool_] = queue & ((self.units["count"] > 0) | (self.units["flying"] >= 0))
+        return found
+
+    @property
+    def end(self) -> int:
+        """The cycle at which the last queue or control processor of a block is at its end."""
+        queue = self.units["control"] < 0
+        ends = np.maximum(self.units["free"], self.units["last"])[queue]
+        return int(max(ends.max(initial=0), self.controls["ended"].max()))
+
+    def close(self, block: Block, start: int, until: int) -> None:
+        """Books the time behind the last words; the next block starts at ``until``."""
+        queue = self.units["control"] < 0
+        self.empty[queue] += until - self.units["free"][queue]
+        for n, unit in enumerate(self.control_units):
+            c = self.controls[n]
+            self.empty[unit] += until - int(c["ended"])
+            waited = self._waits(block, n)
+            self.walked[unit] += int(c["ended"]) - start - sum(waited.values())
+            acc = self.rooms[unit]
+            for key, cycles in waited.items():
+                acc[key] = acc.get(key, 0) + cycles
+            c["room"], c["loads"] = 0, 0
+        self.waited[:] = 0
+
+    def _waits(self, block: Block, n: int) -> dict[tuple[str, str], int]:
+        """What a control processor waited for in the block that is over."""
+        c = self.controls[n]
+        names = {row.code: row.name for row in load().queues.values()}
+        found = {
+            ("queue", names[code]): int(c["room"][code])
+            for code in np.flatnonzero(c["room"]).tolist()
+        }
+        for sem in np.flatnonzero(self.waited[n]).tolist():
+            key = ("semaphore", semaphore_name(block, sem))
+            found[key] = found.get(key, 0) + int(self.waited[n, sem])
+        if c["loads"]:
+            found["load", ""] = int(c["loads"])
+        return found
+
+    def sources(self, number: int) -> Sources:
+        """The sources of a control processor, as Python has them."""
+        control = self.controls[self.control_of[number]]["sources"]
+        result = fresh_sources(self.system.instances[number])
+        for code in range(min(SOURCES, len(result))):
+            result[code] = int(control["value"][code]) if control["known"][code] else None
+        return result
