@@ -27,19 +27,19 @@ class Runner(Protocol):
     ) -> Executed: ...
 
 
+class Stopwatch(Protocol):
+    """An event model that runs a program as often as one likes."""
+
+    def run(self, scalars: Scalars, recorder: Events | None = None) -> Timer:
+        """Runs the program to its end. Raises what a ``Timer`` raises."""
+
+
 class Native(Protocol):
     """The native simulator, see ``maiacc_sim.native.gateway``."""
 
     def machine(self, program: Program, limits: Limits, threads: int) -> Runner: ...
 
-    def timer(
-        self,
-        program: Program,
-        scalars: Scalars,
-        skip: bool,
-        recorder: Events | None,
-        max_cycles: int | None,
-    ) -> Timer: ...
+    def timer(self, program: Program, skip: bool, max_cycles: int | None) -> Stopwatch: ...
 
     def recorder(self) -> Events: ...
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from maiacc_isa.lint.known import is_proven
 from maiacc_isa.program import Program
-from maiacc_sim.engines import Native, Runner, native
+from maiacc_sim.engines import Native, Runner, Stopwatch, native
 from maiacc_sim.options import Options
 from maiacc_sim.refuse import check
 from maiacc_sim.result import Result
@@ -45,6 +45,7 @@ class Session:
         check(program)
         self._native = self._find()
         self._runner: Runner | None = None
+        self._timer: Stopwatch | None = None
         self.engine = "reference" if self._native is None else "native"
         if self.options.values and self._native is not None:
             self._runner = self._find_runner(self._native)
@@ -117,8 +118,13 @@ class Session:
         skip, most = options.skip, options.limits.cycles
         if self._native is None:
             return time_program(self.program, scalars, skip=skip, recorder=events, max_cycles=most)
-        engine = self._native.timer(self.program, scalars, skip, events, most)
-        timed = Timed(engine, scalars, engine.run())
+        if events is not None:
+            run = self._native.timer(self.program, False, most).run(scalars, events)
+        else:
+            if self._timer is None:
+                self._timer = self._native.timer(self.program, skip, most)
+            run = self._timer.run(scalars)
+        timed = Timed(run, scalars)
         timed.check()
         return timed
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from maiacc_isa.program import Program
 from maiacc_sim.machine import Limits
 from maiacc_sim.native.machine import NativeMachine
-from maiacc_sim.native.timing_engine import NativeEngine
+from maiacc_sim.native.timing_engine import NativeTimer
 from maiacc_sim.native.timing_events import EventColumns
-from maiacc_sim.scalar_log import Scalars
 
 
 def machine(program: Program, limits: Limits, threads: int) -> NativeMachine:
@@ -15,15 +14,9 @@ def machine(program: Program, limits: Limits, threads: int) -> NativeMachine:
     return NativeMachine(program, limits, threads)
 
 
-def timer(
-    program: Program,
-    scalars: Scalars,
-    skip: bool,
-    recorder: EventColumns | None,
-    max_cycles: int | None,
-) -> NativeEngine:
-    """The event model."""
-    return NativeEngine(program, scalars, skip and recorder is None, recorder, max_cycles)
+def timer(program: Program, skip: bool, max_cycles: int | None) -> NativeTimer:
+    """The event model, for as many runs as one likes."""
+    return NativeTimer(program, skip, max_cycles)
 
 
 def recorder() -> EventColumns:

@@ -56,9 +56,7 @@ class TimedBlock:
         count = len(self.hold.units)
         arrays["wakes"] = numbers(waiter.number for _, waiter, _ in counters)
         arrays["initial"] = numbers(image.block.semaphores[sem].init for sem, _, _ in counters)
-        arrays["params"] = numbers(
-            self.hold.scalars.parameter(n) for n in range(len(self.hold.program.parameters))
-        )
+        arrays["params"] = np.zeros(max(1, len(self.hold.program.parameters)), np.int64)
         arrays["entries_of_tables"] = numbers(v for table in image.block.tables for v in table)
         arrays["table_at"] = offsets(image.block.tables)
         arrays["heap"], arrays["keys"] = np.zeros((2, count + 1), np.int64)
@@ -196,6 +194,14 @@ class TimedBlock:
         s["spent"] = s["size"] = s["trusted"] = 0
 
     # ---- while it runs ------------------------------------------------------------------
+    def fresh(self) -> None:
+        """No variant has been met; scalars are those of the run that begins."""
+        scalars, variants = self.hold.scalars, self.arrays["variants"]
+        variants["acc"] = variants["made"] = 0
+        for n in range(len(self.hold.program.parameters)):
+            self.arrays["params"][n] = scalars.parameter(n)
+        self.record["extreme"] = 0 if scalars.log is not None else _EXTREMES[scalars.extreme]
+
     def begin(self, start: int) -> None:
         """Every counter has its first tokens, and every control processor something to do."""
         m, arrays = self.record, self.arrays
@@ -211,6 +217,11 @@ class TimedBlock:
         s = self.seeker
         s["count"] = s["spent"] = s["size"] = s["trusted"] = 0
         s["on"] = self.hold.skip
+
+    def met(self) -> Records:
+        """The variants, as they are now."""
+        found: Records = self.arrays["variants"][: self.used].copy()
+        return found
 
     def more_tokens(self) -> None:
         """Makes room for twice as many."""

@@ -73,13 +73,13 @@ class EventColumns:
         self._marks = np.zeros((3, FIRST), np.int64)
         self._counts = {"count": 0, "flows": 0, "changes": 0, "marks": 0}
         self._parts: list[_Part] = []
-        self._engine: Any = None
+        self._run: Any = None
         self.blocks: list[tuple[Block, Wired, int]] = []
 
     # ---- while it runs ------------------------------------------------------------------
-    def begin_block(self, image: TimingImage, model: Records, engine: Any, start: int) -> None:
+    def begin_block(self, image: TimingImage, model: Records, run: Any, start: int) -> None:
         """A block starts; its events go where the columns have come to."""
-        self._engine = engine
+        self._run = run
         block = image.block
         names = [semaphore_name(block, sem) for sem in range(len(block.semaphores))]
         self.blocks.append((block, Wired(image.lists.wiring, names), start))
@@ -140,7 +140,7 @@ class EventColumns:
         """The numbers of variants, as the engine counts them."""
         result = np.zeros(len(self), np.int64)
         numbers: dict[int, dict[int, int]] = {}
-        for number, (ready, position) in enumerate(self._engine.numbering):
+        for number, (ready, position) in enumerate(self._run.numbering):
             numbers.setdefault(id(ready.image), {})[position] = number
         for part in self._parts:
             found = numbers.get(id(part.image), {})

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from maiacc_isa.load import load
 from maiacc_isa.program import Block, Program
-from maiacc_sim.native.arrays import Ints, blank, numbers
+from maiacc_sim.native.arrays import blank, numbers
 from maiacc_sim.native.codes import SOURCES
 from maiacc_sim.native.timing import state
 from maiacc_sim.native.timing_image import TimingImage
@@ -25,11 +25,8 @@ class TimingState:
     """Units (queues and control processors) of a system, as native code has them, and the cycles
     that were tallied outside words."""
 
-    def __init__(
-        self, program: Program, system: System, ports: Ports, scalars: Scalars, skip: bool
-    ) -> None:
-        self.program, self.system, self.ports = program, system, ports
-        self.scalars, self.skip = scalars, skip
+    def __init__(self, program: Program, system: System, ports: Ports, skip: bool) -> None:
+        self.program, self.system, self.ports, self.skip = program, system, ports, skip
         queues = self.system.queues
         self.depth = self.program.machine.int("queue.depth")
         self.units = blank(state.Unit, len(queues))
@@ -39,7 +36,6 @@ class TimingState:
         self.free = np.zeros(max(1, len(self.ports.names)), np.int64)
         self.semaphores = max(len(b.semaphores) for b in self.program.blocks)
         self.waited = np.zeros((len(controls), max(1, self.semaphores)), np.int64)
-        self.logs: list[Ints] = []
         self.control_of = {q.instance.number: n for n, q in enumerate(controls)}
         self.control_units = [q.number for q in controls]
         positions: dict[str, int] = {}
@@ -56,9 +52,24 @@ class TimingState:
         for n, q in enumerate(controls):
             self.units[q.number]["control"] = n
             self._control(n, q)
-        self.empty = np.zeros(len(queues), np.int64)
-        self.walked = np.zeros(len(queues), np.int64)
-        self.rooms: dict[int, dict[tuple[str, str], int]] = {q.number: {} for q in controls}
+        self._clean = self.units.copy(), self.controls.copy()
+        self.fresh(Scalars({}))
+
+    def fresh(self, scalars: Scalars) -> None:
+        """Everything as it is before a program starts, with the scalars of a run."""
+        self.scalars = scalars
+        self.units[:], self.controls[:] = self._clean
+        for array in (self.rings, self.free, self.waited):
+            array[:] = 0
+        self.empty, self.walked = np.zeros((2, len(self.units)), np.int64)
+        self.rooms: dict[int, dict[tuple[str, str], int]] = {n: {} for n in self.control_units}
+        log = scalars.log or {}
+        self.logs = []
+        for number, values in log.items():
+            # What needs more bits lies outside every interval, which is where Python is asked.
+            self.logs.append(numbers(max(-FAR, min(value, FAR)) for value in values))
+            c = self.controls[self.control_of[number]]
+            c["log"], c["log_count"] = self.logs[-1].ctypes.data, len(values)
 
     def _control(self, n: int, of: QueueOf) -> None:
         c = self.controls[n]
@@ -70,11 +81,6 @@ class TimingState:
                 c["queues"][q.row.code] = q.number
         for code, value in i.ids.items():
             c["sources"]["value"][code], c["sources"]["known"][code] = value, 1
-        values = (self.scalars.log or {}).get(i.number, [])
-        # What needs more bits lies outside every interval, which is where Python is asked.
-        log = numbers(max(-FAR, min(value, FAR)) for value in values)
-        self.logs.append(log)
-        c["log"], c["log_count"] = log.ctypes.data, len(values)
         c["tokens"] = self.waited[n].ctypes.data
         first = i.chip == 0 and i.cluster <= 0 and i.tile <= 0
         c["watched"] = self.skip and first

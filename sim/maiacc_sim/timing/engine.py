@@ -86,7 +86,7 @@ class Engine:
         total = self.spans[-1].end if self.spans else 0
         if self.spans:
             self._trim(self.spans[-1])
-        return Outcome(
+        self.outcome = Outcome(
             total,
             self.spans,
             self._made,
@@ -95,6 +95,12 @@ class Engine:
             self._walked,
             self.skipped,
         )
+        return self.outcome
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of the program, when it has been run."""
+        return self.outcome.cycles
 
     @property
     def variants(self) -> list[Variant]:

@@ -37,7 +37,11 @@ class Outcome:
 
 
 class Timer(Protocol):
-    """An event model with a program."""
+    """An event model that has run a program.
+
+    Running it raises ``Trap`` for what scalars do wrong, ``Stopped`` E1116 for a deadlock and E1206
+    when there are too many cycles.
+    """
 
     @property
     def program(self) -> Program: ...
@@ -49,18 +53,18 @@ class Timer(Protocol):
     def ports(self) -> Ports: ...
 
     @property
+    def cycles(self) -> int: ...
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the account is made of."""
+
+    @property
     def variants(self) -> Sequence[Variant]:
         """Every variant that was met."""
 
     def variant(self, number: int) -> Variant:
         """A variant by its number."""
-
-    def run(self) -> Outcome:
-        """Runs the program to its end.
-
-        Raises ``Trap`` for what scalars do wrong, ``Stopped`` E1116 for a deadlock and E1206 when
-        there are too many cycles.
-        """
 
 
 class Wired(Protocol):

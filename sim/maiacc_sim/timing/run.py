@@ -13,7 +13,7 @@ from maiacc_sim.counts import Counts, count
 from maiacc_sim.scalar_log import Scalars
 from maiacc_sim.timing.account import Account, account
 from maiacc_sim.timing.engine import Engine
-from maiacc_sim.timing.interface import Outcome, Timer
+from maiacc_sim.timing.interface import Timer
 
 
 @dataclass
@@ -23,16 +23,15 @@ class Timed:
 
     engine: Timer
     scalars: Scalars
-    outcome: Outcome
 
     @property
     def cycles(self) -> int:
-        return self.outcome.cycles
+        return self.engine.cycles
 
     @cached_property
     def account(self) -> Account:
         """Where the cycles went. Raises ``InternalError`` if the parts do not add up."""
-        return account(self.engine, self.outcome)
+        return account(self.engine, self.engine.outcome)
 
     @cached_property
     def counts(self) -> Counts:
@@ -85,6 +84,7 @@ def time_program(
     E1206 after ``max_cycles``, and what ``Timed.check`` raises.
     """
     engine = Engine(program, scalars, skip and recorder is None, recorder, max_cycles)
-    timed = Timed(engine, scalars, engine.run())
+    engine.run()
+    timed = Timed(engine, scalars)
     timed.check()
     return timed
