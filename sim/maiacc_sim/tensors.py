@@ -156,7 +156,7 @@ def _codes(tensor: Tensor, value: Array) -> Array:
     mask = (1 << load().dtypes[tensor.dtype].bits) - 1
     if foreign:
         codes = codes & held.type(mask)  # ml_dtypes extends the sign of int4
-    elif codes.size and codes.max() > mask:
+    elif mask < np.iinfo(held).max and codes.size and codes.max() > mask:
         raise MaiaccError(
             "E1203",
             f"the array for {quote(tensor.name)} holds numbers that are no codes",

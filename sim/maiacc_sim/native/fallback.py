@@ -65,9 +65,14 @@ class Fallback:
 
     def check_live_in(self) -> None:
         """Registers that the block finds set lie in their intervals. Raises ``Trap``."""
-        if self.block.live_in:
-            for instance in self.machine.system.instances:
-                self._control(instance.number).check_live_in()
+        sources = self.machine.state.instances["control"]["sources"]
+        for entry in self.block.live_in:
+            code = REGISTER + entry.reg
+            value, known = sources["value"][:, code], sources["known"][:, code]
+            if not (known.all() and (value >= entry.low).all() and (value <= entry.high).all()):
+                for instance in self.machine.system.instances:
+                    self._control(instance.number).check_live_in()
+                return
 
     def check_over(self) -> None:
         """Raises ``Trap`` deadlock if the block is not at its end though nothing can go on."""

@@ -121,6 +121,8 @@ def _word(block: Block, index: int, word: Word, lists: Lists, r: Any) -> None:
         if f.kind.base not in ("desc", "semref"):
             r[f.name] = field_code(f, word.fields[f.name])
     _operands(block, word, r)
+    destination = row.operand_by_name.get("d")
+    r["overwrites"] = destination is not None and destination.direction == "out"
     r["drains"], r["accumulates"] = "drain" in row.engines, "mode" in word.fields
     r["network"] = _network(word)
     r["waits"], r["posts"] = len(word.waits), len(word.posts)

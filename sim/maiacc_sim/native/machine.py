@@ -55,6 +55,8 @@ class NativeMachine:
         self.max_steps = ENDLESS if limits.cycles is None else limits.cycles
         self.parameters: dict[int, int] = {}
         self.state = MachineState(program, self.system, self.memories.records, threads)
+        if threads > 1:
+            self.memories.share()
         self.asked: Counter[str] = Counter()
         self.log: Log = {}
         self._weights = False
@@ -70,6 +72,7 @@ class NativeMachine:
         Raises ``Trap``, ``Stopped`` and, for inputs and parameters, ``MaiaccError``.
         """
         self.parameters = check_parameters(self.program, parameters or {})
+        self.memories.forget()
         self.memories.renew()
         give_inputs(self.program, self.memories, inputs)
         if not self._weights:

@@ -76,6 +76,10 @@ class MachineState:
             r["first_queue"], r["queues"] = self.first_queue.get(i.number, 0), len(own)
             r["first_code"] = own[0].row.code if own else 0
             r["control"]["log"] = self.logs[i.number].ctypes.data
+            for code, value in i.ids.items():
+                r["control"]["sources"]["value"][code] = value
+                r["control"]["sources"]["known"][code] = 1
+        self._ids = self.instances["control"]["sources"].copy()
 
     def _record(self) -> None:
         m, machine = self.record[0], self.program.machine
@@ -146,12 +150,7 @@ class MachineState:
         for number, value in parameters.items():
             self.params[number] = value
         self.record[0]["max_steps"] = max_steps
-        sources = self.instances["control"]["sources"]
-        sources["known"] = 0
-        for i in self.system.instances:
-            for code, value in i.ids.items():
-                sources["value"][i.number, code] = value
-                sources["known"][i.number, code] = 1
+        self.instances["control"]["sources"] = self._ids
         self.instances["control"]["logged"] = 0
         for scratch in self.scratch:
             scratch.record["executed"] = 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +19,18 @@ from maiacc_isa.tables import Descriptor
 from maiacc_sim.memory import Memories, Owner
 from maiacc_sim.native import records
 from maiacc_sim.native.arrays import Records, blank
+from maiacc_sim.native.shared import ALIASES
 from maiacc_sim.pages import Array, Bytes, Ints
 from maiacc_sim.system import System
 from maiacc_sim.traps import Stopped
 
 #: Pieces begin at multiples of this, so that vectors lie in one line of the cache.
 LINE = 64
+
+#: Memories into which native code may put off copies, of that many bytes or more: to look for what
+#: was put off takes time, too.
+LAZY = ("tsram", "csram")
+LEAST = 1024
 
 #: Pieces from here on get pages of their own, large ones where the host has them.
 LARGE = 1 << 21
@@ -66,6 +74,8 @@ class NativeMemories(Memories):
         _check_budget(program, system, limit)
         spans = spans_of(program, "hbm")
         self.records = _memory_records(system)
+        self._aliases: dict[Owner, Records] = {}
+        self._guards = np.zeros(8 * len(self.records), np.int64)
         self._segments: dict[Owner, Records] = {}
         self._tensors = _own_spans(program)
         for instance in system.instances:
@@ -78,13 +88,44 @@ class NativeMemories(Memories):
                     wanted = _cut(spans, list(self._tensors))
                 self.pieces[owner] = [Piece(a, b, zeros(b - a)) for a, b in wanted]
                 self._seal(owner)
+                if space.name in LAZY:
+                    self._loosen(owner)
+
+    def _loosen(self, owner: Owner) -> None:
+        """Lets native code put off copies into a memory."""
+        entry = self._record(owner)
+        aliases = self._aliases[owner] = blank(records.Alias, ALIASES)
+        entry["lazy"], entry["aliases"] = LEAST, aliases.ctypes.data
+        place = load().spaces[owner.space].code * len(self.system.instances) + owner.instance
+        entry["guard"] = self._guards[8 * place :].ctypes.data
+
+    def share(self) -> None:
+        """Several threads will use the memories."""
+        self.records["shared"] = 1
+
+    def forget(self) -> None:
+        """Ends all copies that were put off; what they would have written is not there."""
+        self.records["aliased"] = 0
+
+    def settle(self, owner: Owner) -> None:
+        """Makes the copies into a memory that were put off."""
+        entry = self._record(owner)
+        for alias in self._aliases.get(owner, ())[: int(entry["aliased"])]:
+            start, end = int(alias["start"]), int(alias["end"])
+            (piece,) = (p for p in self.pieces[owner] if p.start <= start and end <= p.end)
+            place = piece.data.ctypes.data + start - piece.start
+            ctypes.memmove(place, int(alias["origin"]) + start, end - start)
+        entry["aliased"] = 0
+
+    def _record(self, owner: Owner) -> Any:
+        count = len(self.system.instances)
+        return self.records[load().spaces[owner.space].code * count + owner.instance]
 
     def _seal(self, owner: Owner) -> None:
         """Tells native code the pieces of a memory."""
         pieces = self.pieces[owner]
         found = self._segments[owner] = blank(records.Segment, len(pieces))
-        count = len(self.system.instances)
-        entry = self.records[load().spaces[owner.space].code * count + owner.instance]
+        entry = self._record(owner)
         entry["count"], entry["segments"] = len(pieces), found.ctypes.data
         for number in range(len(pieces)):
             self._show(owner, number)
@@ -130,6 +171,7 @@ class NativeMemories(Memories):
         self.lend(owner, start, source)
 
     def store(self, owner: Owner, start: int, data: Bytes) -> None:
+        self.settle(owner)
         self._fits(owner, start, len(data))
         for piece in self.pieces[owner]:
             if piece.start <= start and start + len(data) <= piece.end:
@@ -139,6 +181,7 @@ class NativeMemories(Memories):
         self.write(owner, start + np.arange(len(data)), data, 1)
 
     def fetch(self, owner: Owner, start: int, size: int, name: str = "the host") -> Bytes:
+        self.settle(owner)
         self._fits(owner, start, size)
         for piece in self.pieces[owner]:
             if piece.start <= start and start + size <= piece.end:
@@ -158,6 +201,7 @@ class NativeMemories(Memories):
         return found
 
     def read(self, owner: Owner, offsets: Ints, width: int, name: str = "a word") -> Array:
+        self.settle(owner)
         self._place(owner, offsets, width, name)
         result = np.zeros(len(offsets), f"<u{width}")
         for piece, chosen in self._shares(owner, offsets, width):
@@ -170,6 +214,7 @@ class NativeMemories(Memories):
     def write(
         self, owner: Owner, offsets: Ints, codes: Array, width: int, name: str = "a word"
     ) -> None:
+        self.settle(owner)
         self._place(owner, offsets, width, name)
         for piece, chosen in self._shares(owner, offsets, width):
             if piece is None:
@@ -202,6 +247,7 @@ class NativeMemories(Memories):
     def contents(self) -> Iterator[tuple[Owner, int, NDArray[np.uint8]]]:
         """Every piece: its memory, its first byte and its bytes."""
         for owner, pieces in self.pieces.items():
+            self.settle(owner)
             for piece in pieces:
                 yield owner, piece.start, piece.data
 

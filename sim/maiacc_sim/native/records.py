@@ -111,7 +111,8 @@ class Shape:
 class Word:
     """A word of a block. ``kernel`` is the address of the function that executes it, 0 if there is
     none; ``desc`` has descriptors by slot, ``inputs`` how many of a, b and c there are;
-    ``drains`` marks words of the drain queue; ``accumulates`` those with a mode; ``whole`` is
+    ``drains`` marks words of the drain queue, ``overwrites`` those that write all of d whatever was
+    there; ``accumulates`` those with a mode; ``whole`` is
     the slot of which an index chooses rows. ``network``: 0 for words that stay on their chip, 1
     for those with a peer, 2 with a group to write to, 3 with a group to meet. Waits and posts
     are tokens with an entry of the table of lists; local ones stay in their instance, remote
@@ -123,6 +124,7 @@ class Word:
     desc: Fixed[Array[i64], 5]
     inputs: i64
     drains: i64
+    overwrites: i64
     whole: i64
     network: i64
     accumulates: i64
@@ -223,11 +225,29 @@ class Segment:
 
 
 @record
+class Alias:
+    """Bytes ``start`` to ``end`` - 1 of a memory that are elsewhere in the host, unchanged: byte 0
+    of the memory would be at ``origin``. ``doomed``: the word at hand overwrites all of them."""
+
+    start: i64
+    end: i64
+    origin: i64
+    doomed: i64
+
+
+@record
 class Memory:
-    """One instance of a memory: its pieces in rising order."""
+    """One instance of a memory: its pieces in rising order, and ``aliased`` of ``aliases``, which
+    several threads may change under the lock ``guard`` if it is ``shared``. In one that is
+    ``lazy`` copies of that many bytes or more are put off; 0 stands for never."""
 
     count: i64
     segments: Array[Segment]
+    lazy: i64
+    shared: i64
+    aliased: i64
+    aliases: Array[Alias]
+    guard: Array[i64]
 
 
 # ---- words on their way ---------------------------------------------------------------------

@@ -20,6 +20,9 @@ COLUMNS = ACROSS * LANES
 SOME_ROWS, SOME_COLUMNS, DEPTH = 128, 256, 256
 assert 255 * 255 * DEPTH < 1 << 24
 
+#: Aliases that a memory may have.
+ALIASES = 16
+
 # ---- time ------------------------------------------------------------------------------------
 #: Why the event model returned: the block is over; there is no room for tokens or events; a variant
 #: is missing; the time is up; the fuel is used up.

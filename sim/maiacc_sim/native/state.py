@@ -103,7 +103,8 @@ class Machine:
 @shared_record
 class Thread:
     """What one thread works with. ``unit`` is where it stopped: an instance, and a queue of it or
-    -1 for its control processor. ``fuel`` is how much work it may do before it returns."""
+    -1 for its control processor. ``fuel`` is how much work it may do before it returns. ``owner``
+    has the memories that an operand means, ``into`` is the one that d lies in now."""
 
     why: i64
     instance: i64
@@ -111,6 +112,7 @@ class Thread:
     fuel: i64
     executed: i64
     owners: i64
+    into: i64
     peers: i64
     issue: Issue
     views: Fixed[Array[View], 9]

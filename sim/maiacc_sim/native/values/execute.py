@@ -8,6 +8,7 @@ from maiacc_sim.native.lang.names import i64
 from maiacc_sim.native.lang.operations import choose, invoke, ult
 from maiacc_sim.native.records import Desc, Issue, Word
 from maiacc_sim.native.state import Instance, Machine, Thread
+from maiacc_sim.native.values.aliases import end_doomed
 from maiacc_sim.native.values.views import View, bound, place
 
 #: Roles in the order of the rows.
@@ -123,7 +124,8 @@ def place_operand(m: Machine, t: Thread, who: Instance, w: Word, i: Issue, slot:
     desc = m.descs[located.desc]
     writes = choose(slot == SLOT.d or slot == SLOT.e, 1, 0)
     whole = choose(w.whole == slot, 1, 0)
-    if place(t.views[slot], located, desc, m.formats, memory, writes, whole) != DONE:
+    over = choose(slot == SLOT.d, w.overwrites, 0)
+    if place(t.views[slot], located, desc, m.formats, memory, writes, over, whole) != DONE:
         return DECLINED
     if slot == SLOT.e:
         return DONE
@@ -137,14 +139,14 @@ def place_operand(m: Machine, t: Thread, who: Instance, w: Word, i: Issue, slot:
         kind = m.descs[scale.desc]
         if kind.space != desc.space:
             return DECLINED
-        if place(t.views[beside], scale, kind, m.formats, memory, writes, 0) != DONE:
+        if place(t.views[beside], scale, kind, m.formats, memory, writes, 0, 0) != DONE:
             return DECLINED
     if desc.meta >= 0 and slot == SLOT.b:
         meta = i.located[SLOT.meta_b]
         kind = m.descs[meta.desc]
         if kind.space != desc.space:
             return DECLINED
-        if place(t.views[SLOT.meta_b], meta, kind, m.formats, memory, 0, 0) != DONE:
+        if place(t.views[SLOT.meta_b], meta, kind, m.formats, memory, 0, 0, 0) != DONE:
             return DECLINED
     return DONE
 
@@ -187,6 +189,19 @@ def check_shapes(t: Thread, w: Word) -> i64:
 @native()
 def execute(m: Machine, t: Thread, who: Instance, i: Issue) -> i64:
     """Executes a word. One that is declined has changed nothing."""
+    t.owners = 0
+    status = execute_word(m, t, who, i)
+    if m.words[i.word].desc[SLOT.d] >= 0:
+        for k in range(t.owners):
+            memory = m.memories[t.owner[k]]
+            if memory.aliased != 0:
+                end_doomed(memory, status == DONE)
+    return status
+
+
+@native()
+def execute_word(m: Machine, t: Thread, who: Instance, i: Issue) -> i64:
+    """As ``execute``, but for aliases that it overwrites."""
     w = m.words[i.word]
     if w.kernel == 0 or i.foreign != 0:
         return DECLINED
@@ -202,6 +217,7 @@ def execute(m: Machine, t: Thread, who: Instance, i: Issue) -> i64:
             owners = t.owners
     if check_shapes(t, w) != DONE:
         return DECLINED
+    t.into = t.owner[0]
     if w.desc[SLOT.d] < 0 or owners == 1:
         return invoke(w.kernel, m, t, w, i)
     return execute_everywhere(m, t, w, i, owners)
@@ -213,11 +229,12 @@ def execute_everywhere(m: Machine, t: Thread, w: Word, i: Issue, owners: i64) ->
     d: View = t.views[SLOT.d]
     if d.empty == 0:
         for k in range(owners):
-            if bound(d, m.memories[t.owner[k]], 1) != DONE:
+            if bound(d, m.memories[t.owner[k]], 1, w.overwrites) != DONE:
                 return DECLINED
     for k in range(owners):
         if d.empty == 0:
-            bound(d, m.memories[t.owner[k]], 1)
+            bound(d, m.memories[t.owner[k]], 1, w.overwrites)
+        t.into = t.owner[k]
         status = invoke(w.kernel, m, t, w, i)
         if status != DONE:
             # A kernel that declines does so before it writes, and for every destination.

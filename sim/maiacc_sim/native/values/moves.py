@@ -6,6 +6,7 @@ from maiacc_sim.native.codes import DECLINED, DONE, SLOT
 from maiacc_sim.native.lang.functions import native
 from maiacc_sim.native.lang.names import i64, u8
 from maiacc_sim.native.lang.operations import (
+    address,
     choose,
     copy_bytes,
     local_array,
@@ -14,9 +15,10 @@ from maiacc_sim.native.lang.operations import (
 )
 from maiacc_sim.native.records import Issue, Word
 from maiacc_sim.native.state import Machine, Thread
+from maiacc_sim.native.values.aliases import stand_for
 from maiacc_sim.native.values.codes import read_codes, repeat_code, spread, write_codes
 from maiacc_sim.native.values.elements import BLOCK
-from maiacc_sim.native.values.views import View
+from maiacc_sim.native.values.views import View, is_run
 from maiacc_sim.native.values.walk import Walk, at_origin, run_of, start_walk, step_on
 
 
@@ -81,7 +83,17 @@ def copy_packed(d: View, a: View) -> None:
 @native(name="family_copy", export=True)
 def copy(m: Machine, t: Thread, w: Word, i: Issue) -> i64:
     """d[i] = a[i]"""
-    copy_elements(t.views[SLOT.d], t.views[SLOT.a])
+    d = t.views[SLOT.d]
+    a = t.views[SLOT.a]
+    memory = m.memories[t.into]
+    if a.constant != 0 and memory.lazy != 0 and is_run(a) and is_run(d):
+        size = d.count * d.width
+        if size >= memory.lazy:
+            start = d.first
+            origin = address(a.memory) + a.first - start
+            if stand_for(memory, start, start + size, origin):
+                return DONE
+    copy_elements(d, a)
     return DONE
 
 

@@ -12,6 +12,7 @@ from maiacc_sim.native.lang.functions import native, record
 from maiacc_sim.native.lang.names import Array, Fixed, i64, u8
 from maiacc_sim.native.lang.operations import at_address, choose, largest, smallest
 from maiacc_sim.native.records import Desc, Format, Located, Memory, Segment
+from maiacc_sim.native.values.aliases import look_read, look_write
 
 #: Coordinates beyond this are left to Python, so that sums of a few of them fit 62 bits.
 FAR = 1 << 40
@@ -61,6 +62,7 @@ class View:
     empty: i64
     low: i64
     high: i64
+    constant: i64
     axes: i64
     rows: Dims
     columns: Dims
@@ -160,6 +162,7 @@ def place(
     formats: Array[Format],
     memory: Memory,
     write: i64,
+    overwrites: i64,
     whole: i64,
 ) -> i64:
     """Makes a view. Declines one that is too large, may leave its memory, is not aligned, or is
@@ -211,7 +214,7 @@ def place(
     view.empty = choose(view.iota != 0 or empty, 1, 0)
     if view.empty != 0:
         return DONE
-    return bound(view, memory, write)
+    return bound(view, memory, write, overwrites)
 
 
 @native()
@@ -234,8 +237,9 @@ def lay_out(view: View, desc: Desc, at: i64) -> None:
 
 
 @native()
-def bound(view: View, memory: Memory, write: i64) -> i64:
-    """Lets a view lie in a memory, if it lies in one piece of it, aligned."""
+def bound(view: View, memory: Memory, write: i64, overwrites: i64) -> i64:
+    """Lets a view lie in a memory, if it lies in one piece of it, aligned. ``overwrites``: every
+    element of it is written."""
     low = view.low
     high = view.high + view.width - 1
     if view.packed == 0:
@@ -254,7 +258,24 @@ def bound(view: View, memory: Memory, write: i64) -> i64:
     if write != 0 and segment.fixed != 0:
         return DECLINED
     view.memory = at_address(u8, segment.origin)
+    view.constant = segment.fixed
+    if memory.aliased != 0:
+        if write != 0:
+            look_write(memory, low, high, overwrites != 0 and is_run(view))
+        else:
+            origin = look_read(memory, low, high)
+            if origin != 0:
+                view.memory = at_address(u8, origin)
+                view.constant = 1
     return DONE
+
+
+@native(inline=True)
+def is_run(view: View) -> bool:
+    """Whether the elements lie side by side in their order, all of them in the box."""
+    if view.boxed != 0 or view.packed != 0 or view.flat.count > 1:
+        return False
+    return view.flat.count == 0 or view.flat.step[0] == view.width
 
 
 @native()
