@@ -27,6 +27,7 @@ from maiacc_sim.native.values.moves import begin
 from maiacc_sim.native.values.numbers import INT
 from maiacc_sim.native.values.packing import pack_panels, pack_rows
 from maiacc_sim.native.values.scaled import groups_of, read_scale
+from maiacc_sim.native.values.stream import may_stream, stream
 from maiacc_sim.native.values.sums import Sums, clear, give_sums, make_canonical, take_sums
 from maiacc_sim.native.values.views import View
 from maiacc_sim.native.values.walk import Walk
@@ -198,7 +199,10 @@ def multiply(m: Machine, t: Thread, w: Word, i: Issue) -> i64:
             multiply_integers(m, t, a, b, sums, length)
         else:
             if scales.group == 0:
-                chain(m, t, a, b, sums, 0, length)
+                if may_stream(b, m.formats[b.dtype], sums.rows):
+                    stream(m, t, a, b, sums, length)
+                else:
+                    chain(m, t, a, b, sums, 0, length)
             else:
                 multiply_groups(m, t, a, b, sums, scales)
             make_canonical(sums)
