@@ -69,7 +69,7 @@ class Fallback:
         for entry in self.block.live_in:
             code = REGISTER + entry.reg
             value, known = sources["value"][:, code], sources["known"][:, code]
-            if not (known.all() and (value >= entry.low).all() and (value <= entry.high).all()):
+            if ((known != 0) & ((value < entry.low) | (value > entry.high))).any():
                 for instance in self.machine.system.instances:
                     self._control(instance.number).check_live_in()
                 return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,6 +40,7 @@ class TimingState:
         self.waited = np.zeros((len(controls), max(1, self.semaphores)), np.int64)
         self.control_of = {q.instance.number: n for n, q in enumerate(controls)}
         self.control_units = [q.number for q in controls]
+        self._queue_names = {row.code: row.name for row in load().queues.values()}
         positions: dict[str, int] = {}
         place: dict[int, int] = {}
         for i in self.system.instances:
@@ -119,33 +122,29 @@ class TimingState:
 
     def close(self, block: Block, start: int, until: int) -> None:
         """Books the time behind the last words; the next block starts at ``until``."""
-        queue = self.units["control"] < 0
+        queue, controls = self.units["control"] < 0, self.controls
+        units = self.control_units
         self.empty[queue] += until - self.units["free"][queue]
-        for n, unit in enumerate(self.control_units):
-            c = self.controls[n]
-            self.empty[unit] += until - int(c["ended"])
-            waited = self._waits(block, n)
-            self.walked[unit] += int(c["ended"]) - start - sum(waited.values())
-            acc = self.rooms[unit]
-            for key, cycles in waited.items():
+        self.empty[units] += until - controls["ended"]
+        room, loads = controls["room"], controls["loads"]
+        in_all = room.sum(axis=1) + self.waited.sum(axis=1) + loads
+        self.walked[units] += controls["ended"] - start - in_all
+        for n in np.flatnonzero(in_all).tolist():
+            acc = self.rooms[units[n]]
+            for key, cycles in self._waits(block, n):
                 acc[key] = acc.get(key, 0) + cycles
-            c["room"], c["loads"] = 0, 0
+        controls["room"], controls["loads"] = 0, 0
         self.waited[:] = 0
 
-    def _waits(self, block: Block, n: int) -> dict[tuple[str, str], int]:
+    def _waits(self, block: Block, n: int) -> Iterator[tuple[tuple[str, str], int]]:
         """What a control processor waited for in the block that is over."""
         c = self.controls[n]
-        names = {row.code: row.name for row in load().queues.values()}
-        found = {
-            ("queue", names[code]): int(c["room"][code])
-            for code in np.flatnonzero(c["room"]).tolist()
-        }
+        for code in np.flatnonzero(c["room"]).tolist():
+            yield ("queue", self._queue_names[code]), int(c["room"][code])
         for sem in np.flatnonzero(self.waited[n]).tolist():
-            key = ("semaphore", semaphore_name(block, sem))
-            found[key] = found.get(key, 0) + int(self.waited[n, sem])
+            yield ("semaphore", semaphore_name(block, sem)), int(self.waited[n, sem])
         if c["loads"]:
-            found["load", ""] = int(c["loads"])
-        return found
+            yield ("load", ""), int(c["loads"])
 
     def sources(self, number: int) -> Sources:
         """The sources of a control processor, as Python has them."""

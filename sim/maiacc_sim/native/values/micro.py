@@ -1,8 +1,8 @@
 """The innermost loops of matrix products, generated for the registers of this computer.
 
 A tile of rows and columns of the product stays in registers while k runs: ``C[i][j] = fma(A[i][k],
-B[k][j], C[i][j])``, k rising, so its bits do not depend on the tile. A is row by row, B in panels:
-``COLUMNS`` numbers for each k.
+B[k][j], C[i][j])``, k rising, so its bits do not depend on the tile. A is given by the addresses of
+its rows, B in panels: ``COLUMNS`` numbers for each k.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def _generator(rows: int) -> Generator:
     """Writes the loop for a tile of some rows."""
 
     def write(b: Body, need: Need) -> None:
-        a, lda, panel, c, ldc, count = (b.params[n] for n in ("a", "lda", "panel", "c", "ldc", "k"))
-        a_rows = [_row(b, a, lda, i) for i in range(rows)]
+        a, panel, c, ldc, count = (b.params[n] for n in ("a", "panel", "c", "ldc", "k"))
+        a_rows = [_named(b, a, i) for i in range(rows)]
         c_rows = [_row(b, c, ldc, i) for i in range(rows)]
         places = [[_vector(b, row, j * LANES) for j in range(ACROSS)] for row in c_rows]
         start = [[b.load(place) for place in row] for row in places]
@@ -70,6 +70,12 @@ def _generator(rows: int) -> Generator:
     return write
 
 
+def _named(b: Body, addresses: Value, number: int) -> Value:
+    """The row whose address is number ``number`` of some addresses."""
+    found = b.load(b.element(addresses, constant(I64, number)))
+    return b.give(Pointer(F32), f"inttoptr i64 {found.ref} to ptr")
+
+
 def _row(b: Body, base: Value, step: Value, number: int) -> Value:
     if not number:
         return base
@@ -82,10 +88,10 @@ def _vector(b: Body, base: Value, at: int) -> Value:
 
 
 @given(_generator(ROWS), name="tile_full")
-def tile_full(a: Array[f32], lda: i64, panel: Array[f32], c: Array[f32], ldc: i64, k: i64) -> None:
-    """Adds the product of ``ROWS`` rows of A (``lda`` apart) and a panel to a tile of C."""
+def tile_full(a: Array[i64], panel: Array[f32], c: Array[f32], ldc: i64, k: i64) -> None:
+    """Adds the product of the ``ROWS`` rows of A at some addresses and a panel to a tile of C."""
 
 
 @given(_generator(1), name="tile_row")
-def tile_row(a: Array[f32], lda: i64, panel: Array[f32], c: Array[f32], ldc: i64, k: i64) -> None:
+def tile_row(a: Array[i64], panel: Array[f32], c: Array[f32], ldc: i64, k: i64) -> None:
     """As ``tile_full`` for one row."""

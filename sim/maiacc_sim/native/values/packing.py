@@ -6,6 +6,7 @@ from maiacc_sim.native.codes import DTYPE
 from maiacc_sim.native.lang.functions import native
 from maiacc_sim.native.lang.names import Array, f32, f32x16, i32x16, i64, u16, u16x16
 from maiacc_sim.native.lang.operations import (
+    address,
     bits,
     choose,
     convert,
@@ -18,7 +19,7 @@ from maiacc_sim.native.lang.operations import (
     unrolled,
 )
 from maiacc_sim.native.records import Format
-from maiacc_sim.native.shared import COLUMNS
+from maiacc_sim.native.shared import COLUMNS, DEPTH
 from maiacc_sim.native.values.elements import floats_of_codes, read_floats
 from maiacc_sim.native.values.numbers import FLOAT
 from maiacc_sim.native.values.views import View
@@ -63,6 +64,45 @@ def pack_rows(
         run_of(row, view, view.rows, 0)
         step_on(row, view, view.rows, 0, 1)
         to = to + ld
+
+
+@native()
+def find_rows(
+    view: View,
+    form: Format,
+    first: i64,
+    count: i64,
+    k: i64,
+    depth: i64,
+    room: Array[f32],
+    places: Array[i64],
+) -> None:
+    """The addresses of numbers ``k`` to ``k + depth`` of some rows as fp32: where they lie if they
+    are fp32 side by side, else in ``room``, where up to 15 more numbers are written for each."""
+    ld = DEPTH + 16
+    row = local_record(Walk)
+    column = local_record(Walk)
+    at_origin(row, view)
+    start_walk(row, view, view.rows, 0, first)
+    shift = choose(view.boxed != 0, view.split, 0)
+    if view.dtype != DTYPE.fp32 or view.columns.count > 1:
+        pack_rows(view, form, first, count, k, depth, room, ld)
+        for i in range(count):
+            places[i] = address(room + i * ld)
+        return
+    for i in range(count):
+        at_row(column, row, view)
+        column.at = row.at
+        start_walk(column, view, view.columns, shift, k)
+        run = run_of(column, view, view.columns, shift)
+        if column.data != 0 and column.step == 4 and run >= depth:
+            places[i] = address(view.memory + column.at)
+        else:
+            to = room + i * ld
+            read_floats(view, form, view.columns, shift, column, depth, to)
+            places[i] = address(to)
+        run_of(row, view, view.rows, 0)
+        step_on(row, view, view.rows, 0, 1)
 
 
 @native()

@@ -25,7 +25,7 @@ from maiacc_sim.native.state import Machine, Thread
 from maiacc_sim.native.values.micro import ROWS, tile_full, tile_row
 from maiacc_sim.native.values.moves import begin
 from maiacc_sim.native.values.numbers import INT
-from maiacc_sim.native.values.packing import pack_panels, pack_rows
+from maiacc_sim.native.values.packing import find_rows, pack_panels
 from maiacc_sim.native.values.scaled import groups_of, read_scale
 from maiacc_sim.native.values.stream import may_stream, stream
 from maiacc_sim.native.values.sums import Sums, clear, give_sums, make_canonical, take_sums
@@ -44,7 +44,7 @@ def chain(m: Machine, t: Thread, a: View, b: View, sums: Sums, first: i64, behin
     ``behind`` - 1."""
     left = m.formats[a.dtype]
     right = m.formats[b.dtype]
-    ld = DEPTH + 16
+    places = local_array(i64, SOME_ROWS)
     n = 0
     while n < sums.columns:
         columns = smallest(sums.columns - n, SOME_COLUMNS)
@@ -55,8 +55,8 @@ def chain(m: Machine, t: Thread, a: View, b: View, sums: Sums, first: i64, behin
             r = 0
             while r < sums.rows:
                 rows = smallest(sums.rows - r, SOME_ROWS)
-                pack_rows(a, left, r, rows, k, depth, t.left, ld)
-                tiles(t, sums, r, rows, n, columns, depth, ld)
+                find_rows(a, left, r, rows, k, depth, t.left, places)
+                tiles(t, sums, places, r, rows, n, columns, depth)
                 r += rows
             k += depth
         n += columns
@@ -64,22 +64,29 @@ def chain(m: Machine, t: Thread, a: View, b: View, sums: Sums, first: i64, behin
 
 @native()
 def tiles(
-    t: Thread, sums: Sums, r: i64, rows: i64, n: i64, columns: i64, depth: i64, ld: i64
+    t: Thread,
+    sums: Sums,
+    places: Array[i64],
+    r: i64,
+    rows: i64,
+    n: i64,
+    columns: i64,
+    depth: i64,
 ) -> None:
-    """The products of what is laid out, tile by tile."""
+    """The products of rows at some places and the panels that are laid out, tile by tile."""
     across = 0
     panel = t.right
     while across < columns:
         down = 0
         while down < rows:
             to = sums.at + ((r + down) * sums.ld + n + across)
-            from_ = t.left + down * ld
+            from_ = places + down
             if across + COLUMNS <= columns and down + ROWS <= rows:
-                tile_full(from_, ld, panel, to, sums.ld, depth)
+                tile_full(from_, panel, to, sums.ld, depth)
             else:
                 high = smallest(rows - down, ROWS)
                 wide = smallest(columns - across, COLUMNS)
-                edge(from_, ld, panel, to, sums.ld, depth, high, wide)
+                edge(from_, panel, to, sums.ld, depth, high, wide)
             down += ROWS
         panel = panel + COLUMNS * depth
         across += COLUMNS
@@ -87,8 +94,7 @@ def tiles(
 
 @native()
 def edge(
-    a: Array[f32],
-    ld: i64,
+    a: Array[i64],
     panel: Array[f32],
     to: Array[f32],
     to_ld: i64,
@@ -102,7 +108,7 @@ def edge(
         set_bytes(tile + i * COLUMNS, 0, 4 * COLUMNS)
         copy_bytes(tile + i * COLUMNS, to + i * to_ld, 4 * columns)
     for i in range(rows):
-        tile_row(a + i * ld, ld, panel, tile + i * COLUMNS, COLUMNS, depth)
+        tile_row(a + i, panel, tile + i * COLUMNS, COLUMNS, depth)
     for i in range(rows):
         copy_bytes(to + i * to_ld, tile + i * COLUMNS, 4 * columns)
 
