@@ -8,6 +8,7 @@ the reference simulator, with its words.
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -23,7 +24,7 @@ from maiacc_sim.native.fallback import Fallback
 from maiacc_sim.native.image import BlockImage, block_image
 from maiacc_sim.native.machine_state import MachineState
 from maiacc_sim.native.memory import NativeMemories
-from maiacc_sim.native.shared import ASKS, OVER, SPENT
+from maiacc_sim.native.shared import ASKS, OVER, SPENT, WAITS
 from maiacc_sim.scalar_log import Log, check_parameters
 from maiacc_sim.scalars import Sources
 from maiacc_sim.system import System
@@ -33,6 +34,9 @@ from maiacc_sim.values import Executed
 
 #: Work that a thread does before it comes back to Python, so that the user can interrupt.
 FUEL = 2_000_000
+
+#: Seconds that a thread sleeps that has nothing to do for a while.
+NAP = 2e-5
 
 #: Steps without a limit.
 ENDLESS = 1 << 62
@@ -120,7 +124,12 @@ class NativeMachine:
         reasons = [OVER] * len(scratch)
 
         def work(number: int) -> None:
-            reasons[number] = self._run_thread(machine, scratch[number].address)
+            reason = WAITS
+            while reason == WAITS:
+                reason = self._run_thread(machine, scratch[number].address)
+                if reason == WAITS:
+                    time.sleep(NAP)
+            reasons[number] = reason
 
         others = [threading.Thread(target=work, args=(n,)) for n in range(1, len(scratch))]
         for thread in others:

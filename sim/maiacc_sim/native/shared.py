@@ -7,8 +7,9 @@ from maiacc_sim.native.toolchain.host import host
 
 # ---- values ----------------------------------------------------------------------------------
 #: Why a thread returned: nothing is left to do; Python has to execute a word or a step; a control
-#: processor walked too far; the fuel is used up, or others want to stop; a log is full.
-OVER, ASKS, SPENT, PAUSED, FULL = 0, 1, 2, 3, 4
+#: processor walked too far; the fuel is used up, or others want to stop; a log is full; there is
+#: nothing to do until others have done something.
+OVER, ASKS, SPENT, PAUSED, FULL, WAITS = 0, 1, 2, 3, 4, 5
 
 #: Floats in a register, and columns of the micro-kernel of products: some registers side by side.
 LANES = host().lanes

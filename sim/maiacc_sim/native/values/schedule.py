@@ -24,7 +24,7 @@ from maiacc_sim.native.lang.operations import (
 )
 from maiacc_sim.native.records import Issue, Step, Word
 from maiacc_sim.native.scalars import set_source
-from maiacc_sim.native.shared import ASKS, FULL, OVER, PAUSED, SPENT
+from maiacc_sim.native.shared import ASKS, FULL, OVER, PAUSED, SPENT, WAITS
 from maiacc_sim.native.state import Control, Instance, Machine, Queue, Thread
 from maiacc_sim.native.values.control import make_issue, plain_step
 from maiacc_sim.native.values.elements import read_integers
@@ -270,7 +270,7 @@ def run_thread(m: Machine, t: Thread) -> i64:
             idle += 1
             pause()
             if idle > PATIENCE:
-                return PAUSED
+                return WAITS
             continue
         idle = 0
         state = pointer(i64, m.states) + number
