@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from maiacc_isa.measure import WordMeasure
 from maiacc_isa.operands import present_operands
 from maiacc_isa.operation import TICKS, View, cdiv
-from maiacc_isa.program import Block, Program
+from maiacc_isa.program import Program
 from maiacc_isa.spec import Insn
 from maiacc_sim.counts import Counts
 from maiacc_sim.ports import Ports
@@ -67,49 +67,41 @@ class _Sum:
         self.system = System(program.machine)
         self.ports = Ports(self.system)
         self.result = Totals()
-        self._measures: dict[tuple[int, int, Key], WordMeasure] = {}
-        self._recipes: dict[tuple[int, int], Recipe] = {}
-        self._occupancy: dict[tuple[int, int, Key], int] = {}
-        queues: Counter[tuple[int, str]] = Counter()
-        ticks: Counter[int] = Counter()
+        self._busy: Counter[tuple[int, str]] = Counter()
+        self._ticks: Counter[int] = Counter()
+        everywhere: dict[tuple[int, int, Key], list[tuple[Instance, int]]] = {}
         for (number, instance, index, key), times in counts.words.items():
-            block, who = program.blocks[number], self.system.instances[instance]
-            self._word(block, (number, index, key), who, times, queues, ticks)
+            executions = everywhere.setdefault((number, index, key), [])
+            executions.append((self.system.instances[instance], times))
+        for what, executions in everywhere.items():
+            self._word(what, executions)
         self.result.control = sum(counts.control.values())
-        self._bounds(queues, ticks)
+        self._bounds()
 
-    def _word(
-        self,
-        block: Block,
-        what: tuple[int, int, Key],
-        who: Instance,
-        times: int,
-        queues: Counter[tuple[int, str]],
-        ticks: Counter[int],
-    ) -> None:
+    def _word(self, what: tuple[int, int, Key], executions: list[tuple[Instance, int]]) -> None:
+        """Adds what a word does whose sizes, homes and peer are ``key``, in all instances."""
         number, index, key = what
+        block = self.program.blocks[number]
         word = block.words[index]
-        if (number, index) not in self._recipes:
-            self._recipes[number, index] = Recipe(word, block)
-        sizes, homes, peer = self._recipes[number, index].split(key)
-        if what not in self._measures:
-            measure = WordMeasure(word, block, self.program.machine, sizes=sizes)
-            self._measures[what] = measure
-            self._occupancy[what] = measure.occupancy
-        measure = self._measures[what]
-        result = self.result
-        result.instructions += times
+        self.result.instructions += sum(times for _, times in executions)
         if word.row.control:
             return
-        queues[who.number, str(word.queue)] += times * self._occupancy[what]
-        peers = peers_of(self.system, block, word, who.chip, peer) or ()
-        copies = 1
-        for ports, occupied in self.ports.passes(measure, who, homes, peers):
-            copies = len(ports)
-            for port in ports:
-                ticks[port] += times * occupied
-        result.macs += times * _macs(measure)
-        self._bytes(measure, times, copies)
+        sizes, homes, peer = Recipe(word, block).split(key)
+        measure = WordMeasure(word, block, self.program.machine, sizes=sizes)
+        occupancy, macs = measure.occupancy, _macs(measure)
+        moved: Counter[int] = Counter()
+        for who, times in executions:
+            self._busy[who.number, str(word.queue)] += times * occupancy
+            self.result.macs += times * macs
+            peers = peers_of(self.system, block, word, who.chip, peer) or ()
+            copies = 1
+            for ports, occupied in self.ports.passes(measure, who, homes, peers):
+                copies = len(ports)
+                for port in ports:
+                    self._ticks[port] += times * occupied
+            moved[copies] += times
+        for copies, times in moved.items():
+            self._bytes(measure, times, copies)
 
     def _bytes(self, measure: WordMeasure, times: int, copies: int) -> None:
         """Bytes the operands take from and give to memories."""
@@ -133,13 +125,13 @@ class _Sum:
         numbers = [n for n in (d.scale, d.meta) if n is not None]
         return sum(View(measure.block.descriptors[n]).payload() for n in numbers)
 
-    def _bounds(self, queues: Counter[tuple[int, str]], ticks: Counter[int]) -> None:
+    def _bounds(self) -> None:
         bounds = dict.fromkeys(BOUNDS, 0)
-        for (_, name), busy in queues.items():
+        for (_, name), busy in self._busy.items():
             bound = ENGINE_BOUND.get(self._engine(name))
             if bound is not None:
                 bounds[bound] = max(bounds[bound], busy)
-        for port, occupied in ticks.items():
+        for port, occupied in self._ticks.items():
             bound = PORT_BOUND[self.ports.kinds[port]]
             bounds[bound] = max(bounds[bound], cdiv(occupied, TICKS))
         self.result.bounds = bounds

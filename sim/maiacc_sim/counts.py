@@ -115,11 +115,12 @@ class _Body:
         elif step.do is Do.PAR:
             self.sources[REGISTER + word["dest"]] = self.walk.scalars.parameter(word["param"])
         elif step.do is Do.SLD:
-            # A loop around an SLD is run turn by turn, so this is one load.
             taken = self.walk.taken
-            value = self.walk.scalars.loaded(self.instance, step, taken[self.instance.number])
-            taken[self.instance.number] += 1
-            self.sources[REGISTER + word["dest"]] = value
+            if word["dest"] in self.walk.relevant.registers:
+                # A loop around this one is run turn by turn, so it is one load.
+                value = self.walk.scalars.loaded(self.instance, step, taken[self.instance.number])
+                self.sources[REGISTER + word["dest"]] = value
+            taken[self.instance.number] += times
 
     def loop(self, step: Step, at: int, times: int) -> None:
         trip = step.trip if step.reg < 0 else self.value(step.reg)
@@ -132,21 +133,40 @@ class _Body:
             self.control += trip * times
             self.body(at + 1, end, times * trip)
         else:
-            for turn in range(trip):
-                self.sources[code] = turn
-                self.control += times
-                self.body(at + 1, end, times)
+            self.turns(step, at, end, trip, times)
         self.sources[code] = None
+
+    def turns(self, step: Step, at: int, end: int, trip: int, times: int) -> None:
+        """Counts a loop turn by turn, until a turn leaves all that is read as it found it: those
+        behind it are like it."""
+        relevant = self.walk.relevant
+        alike = step.level not in relevant.levels[self.block.name]
+        alike = alike and not any(s.do is Do.SLD and self.decides(s) for s in self.steps[at:end])
+        before: list[int | None] | None = None
+        for turn in range(trip):
+            found = [self.sources[code] for code in relevant.ordered] if alike else None
+            left = trip - turn if alike and found == before else 1
+            self.sources[COUNTER + step.level] = turn + left - 1
+            self.control += left * times
+            self.body(at + 1, end, left * times)
+            if left == trip - turn:
+                return
+            before = found
 
     def same_every_turn(self, at: int, end: int, level: int) -> bool:
         """Whether no turn of a loop differs from another in what is counted."""
         known = self.walk.same.get((self.number, at, self.instance.role))
         if known is None:
             known = level not in self.walk.relevant.levels[self.block.name] and all(
-                step.do not in (Do.SET, Do.SLD) for step in self.steps[at:end]
+                not self.decides(step) for step in self.steps[at:end]
             )
             self.walk.same[self.number, at, self.instance.role] = known
         return known
+
+    def decides(self, step: Step) -> bool:
+        """Whether a step sets a register that what is counted depends on."""
+        registers = self.walk.relevant.registers
+        return step.do is Do.SET or (step.do is Do.SLD and step.word["dest"] in registers)
 
     def value(self, code: int) -> int:
         return read(self.block, self.sources, code)

@@ -1,0 +1,1 @@
+"""Generators of benchmark programs in MIST, with inputs and references in numpy."""
