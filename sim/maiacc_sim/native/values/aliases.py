@@ -92,19 +92,36 @@ def look_read(memory: Memory, low: i64, high: i64) -> i64:
 
 
 @native()
+def cut(memory: Memory, k: i64, at: i64) -> None:
+    """Makes two aliases of one; there is room for another."""
+    alias = memory.aliases[k]
+    behind = memory.aliases[memory.aliased]
+    behind.start = at
+    behind.end = alias.end
+    behind.origin = alias.origin
+    behind.doomed = alias.doomed
+    alias.end = at
+    memory.aliased += 1
+
+
+@native()
 def look_write(memory: Memory, low: i64, high: i64, all_of_it: bool) -> None:
     """Bytes ``low`` to ``high`` are about to be written, perhaps every one of them."""
     lock(memory)
     k = 0
     while k < memory.aliased:
         alias = memory.aliases[k]
-        if alias.start <= high and low < alias.end:
-            if all_of_it and low <= alias.start and alias.end <= high + 1:
-                alias.doomed = 1
-                k += 1
-            else:
-                settle(memory, k)
+        if alias.start > high or low >= alias.end:
+            k += 1
+        elif not all_of_it or memory.aliased > ALIASES - 3:
+            settle(memory, k)
+        elif alias.start < low:
+            cut(memory, k, low)  # the part behind is looked at when its turn comes
+            k += 1
         else:
+            if high + 1 < alias.end:
+                cut(memory, k, high + 1)
+            alias.doomed = 1
             k += 1
     unlock(memory)
 
@@ -130,6 +147,13 @@ def stand_for(memory: Memory, start: i64, end: i64, origin: i64) -> bool:
     """Lets bytes of the host stand for some of a memory; whether there was room for an alias. Those
     that overlap it are doomed, and are only ended behind this."""
     lock(memory)
+    for k in range(memory.aliased):
+        alias = memory.aliases[k]
+        if alias.origin == origin and alias.doomed == 0 and alias.end == start:
+            # It goes on where that one ends, here and there: one piece, for who reads both.
+            alias.end = end
+            unlock(memory)
+            return True
     room = memory.aliased < ALIASES
     if room:
         alias = memory.aliases[memory.aliased]

@@ -38,7 +38,7 @@ from maiacc_sim.native.values.moves import begin, copy_elements
 from maiacc_sim.native.values.numbers import INT, codes_of_integers
 from maiacc_sim.native.values.reductions import Partial, add_to_row, begin_row, end_row
 from maiacc_sim.native.values.rounding import fit_integer
-from maiacc_sim.native.values.views import View
+from maiacc_sim.native.values.views import View, is_run
 from maiacc_sim.native.values.walk import Walk, run_of, step_on
 
 STAT = LABEL.stat
@@ -128,6 +128,22 @@ def run_floats(chain: Chain, rows: Array[i64], out: Array[f32], n: i64) -> None:
 
 
 @native()
+def is_plain(t: Thread, chain: Chain, inputs: i64) -> bool:
+    """Whether a chain of one stage takes runs of fp32 to a run of them: as many at a time as there
+    are, since all rows are in memory."""
+    step = chain.step[0]
+    imm = LABEL.operand.imm
+    if chain.count != 1 or step.x == imm or step.y == imm or step.z == imm:
+        return False
+    d = t.views[SLOT.d]
+    plain = d.dtype == DTYPE.fp32 and is_run(d) and d.count % 16 == 0
+    for k in range(inputs):
+        view = t.views[SLOT.a + k]
+        plain = plain and view.dtype == DTYPE.fp32 and is_run(view)
+    return plain
+
+
+@native()
 def map_floats(
     m: Machine, t: Thread, chain: Chain, inputs: i64, result: i64, stat: i64, dry: i64
 ) -> i64:
@@ -156,11 +172,14 @@ def map_floats(
         lines = d.rows.total
         length = d.columns.total
     op = reduction_of(chain.stat)
+    most = choose(
+        stat == 0 and dry == 0 and result != 0 and is_plain(t, chain, used), d.count, BLOCK
+    )
     for line in range(lines):
         begin_row(partial, op)
         left = length
         while left > 0:
-            n = smallest(left, BLOCK)
+            n = smallest(left, most)
             for k in range(used):
                 view = t.views[SLOT.a + k]
                 scratch = room + k * (BLOCK + 16)
