@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,13 @@ from numpy.typing import NDArray
 
 from maiacc_isa.load import load
 from maiacc_isa.program import Program
-from maiacc_isa.tables import Descriptor
 from maiacc_sim.memory import Memories, Owner
 from maiacc_sim.native import records
 from maiacc_sim.native.arrays import Records, blank
 from maiacc_sim.native.shared import ALIASES
+from maiacc_sim.native.spans import check_budget, cut, own_spans, spans_of
 from maiacc_sim.pages import Array, Bytes, Ints
 from maiacc_sim.system import System
-from maiacc_sim.traps import Stopped
 
 #: Pieces begin at multiples of this, so that vectors lie in one line of the cache.
 LINE = 64
@@ -34,8 +32,6 @@ LEAST = 1024
 
 #: Pieces from here on get pages of their own, large ones where the host has them.
 LARGE = 1 << 21
-
-Span = tuple[int, int]
 
 
 @dataclass
@@ -71,13 +67,13 @@ class NativeMemories(Memories):
     def __init__(self, program: Program, system: System, limit: int | None = None) -> None:
         super().__init__(system, check=False, limit=limit)
         self.pieces: dict[Owner, list[Piece]] = {}
-        _check_budget(program, system, limit)
+        check_budget(program, system, limit)
         spans = spans_of(program, "hbm")
         self.records = _memory_records(system)
         self._aliases: dict[Owner, Records] = {}
         self._guards = np.zeros(8 * len(self.records), np.int64)
         self._segments: dict[Owner, Records] = {}
-        self._tensors = _own_spans(program)
+        self._tensors = own_spans(program)
         for instance in system.instances:
             for space in load().spaces.values():
                 if space.role != instance.role or not self._sizes[space.name]:
@@ -85,7 +81,7 @@ class NativeMemories(Memories):
                 owner = Owner(space.name, instance.number)
                 wanted = spans if space.name == "hbm" else [(0, self._sizes[space.name])]
                 if space.name == "hbm":
-                    wanted = _cut(spans, list(self._tensors))
+                    wanted = cut(spans, list(self._tensors))
                 self.pieces[owner] = [Piece(a, b, zeros(b - a)) for a, b in wanted]
                 self._seal(owner)
                 if space.name in LAZY:
@@ -258,83 +254,7 @@ def _gathered(data: NDArray[np.uint8], at: Ints, width: int) -> Array:
     return np.ascontiguousarray(rows).view(f"<u{width}").reshape(-1)
 
 
-def spans_of(program: Program, space: str) -> list[Span]:
-    """The parts of a memory that a program may touch: tensors, buffers, what descriptors show."""
-    chips, most = program.machine.chips, program.machine.space_bytes(space)
-    spans = [(t.base, t.base + t.bytes(chips)) for t in program.tensors if space == "hbm"]
-    for block in program.blocks:
-        spans += [(b.base, b.end) for b in block.buffers if b.space == space]
-        spans += [_shown(d) for d in block.descriptors if d.space == space]
-    inside = sorted((max(0, a), min(b, most)) for a, b in spans)
-    joined: list[Span] = []
-    for a, b in inside:
-        if a >= b:
-            continue
-        if joined and a <= joined[-1][1]:
-            joined[-1] = joined[-1][0], max(b, joined[-1][1])
-        else:
-            joined.append((a, b))
-    return joined
-
-
-def _shown(d: Descriptor) -> Span:
-    """The bytes of the box of a descriptor, without what byte terms add."""
-    t = load().dtypes[d.dtype]
-    unit = 1 if t.packed else 8
-    low = high = d.base * 8
-    for axis in d.axes:
-        reach = axis.stride * unit * (axis.extent - 1)
-        low, high = low + min(reach, 0), high + max(reach, 0)
-    return low // 8, -(-(high + t.bits) // 8)
-
-
-def _own_spans(program: Program) -> dict[Span, str]:
-    """The tensors that no other overlaps, by their bytes, and of which kind they are."""
-    chips = program.machine.chips
-    most = program.machine.space_bytes("hbm")
-    spans = sorted((t.base, t.base + t.bytes(chips), t.kind) for t in program.tensors)
-    spans = [span for span in spans if span[0] < span[1]]
-    found = {}
-    reach = 0
-    for number, (start, end, kind) in enumerate(spans):
-        following = spans[number + 1][0] if number + 1 < len(spans) else most
-        if reach <= start and end <= min(following, most):
-            found[start, end] = kind
-        reach = max(reach, end)
-    return found
-
-
-def _cut(spans: list[Span], at: list[Span]) -> list[Span]:
-    """Spans cut so that some parts of them are spans of their own."""
-    edges = sorted({edge for span in at for edge in span})
-    found = []
-    for start, end in spans:
-        inner = edges[bisect_right(edges, start) : bisect_left(edges, end)]
-        found += list(pairwise([start, *inner, end]))
-    return found
-
-
 def _memory_records(system: System) -> Records:
     """A record for every memory that the system could have."""
     spaces = 1 + max(space.code for space in load().spaces.values())
     return blank(records.Memory, spaces * len(system.instances))
-
-
-def _check_budget(program: Program, system: System, limit: int | None) -> None:
-    """Refuses a program whose memories would not fit what a run may use; weights are left in their
-    files and do not count. Raises ``Stopped``."""
-    if limit is None:
-        return
-    chips = program.machine.chips
-    total = -chips * sum(t.bytes(chips) for t in program.tensors if t.kind == "weight")
-    for space in load().spaces.values():
-        count = sum(i.role == space.role for i in system.instances)
-        total += count * sum(b - a for a, b in spans_of(program, space.name))
-    if total > limit:
-        raise Stopped(
-            "E1206",
-            "the program needs more memory than it was allowed",
-            expected=f"at most {limit} bytes",
-            found=f"{total} bytes",
-            hint="raise --max-memory",
-        )

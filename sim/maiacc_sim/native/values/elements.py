@@ -6,6 +6,7 @@ Whatever a view looks like, kernels see rows of scratch memory, or where element
 
 from __future__ import annotations
 
+from maiacc_sim.native.codes import DTYPE
 from maiacc_sim.native.lang.functions import native
 from maiacc_sim.native.lang.names import Array, f32, f32x16, i64, u8
 from maiacc_sim.native.lang.operations import choose, local_array, pointer, smallest
@@ -19,6 +20,7 @@ from maiacc_sim.native.values.numbers import (
     floats_of,
     floats_of_integers,
     integers_of,
+    odd_floats,
 )
 from maiacc_sim.native.values.rounding import integers_of_floats, truths_of_floats
 from maiacc_sim.native.values.views import Dims, View
@@ -79,12 +81,7 @@ def read_floats(
         elif view.iota != 0:
             n = smallest(n, BLOCK)
             coordinates(view, walk, shift + dims.count - 1, n, pointer(i64, codes))
-            if form.kind == BOOL:
-                splat_floats(to, 1.0, n)
-            else:
-                if form.kind != FLOAT:
-                    wrap(form, pointer(i64, codes), n)
-                floats_of_integers(pointer(i64, codes), n, 0, to)
+            floats_of_coordinates(form, view.dtype, pointer(i64, codes), n, to)
         elif walk.step == 0:
             unpack_or_copy(view, walk.at, 0, 1, codes)
             splat_floats(to, one_float(form, view.dtype, codes), n)
@@ -97,6 +94,25 @@ def read_floats(
         step_on(walk, view, dims, shift, n)
         to = to + n
         left -= n
+
+
+@native()
+def floats_of_coordinates(form: Format, dtype: i64, x: Array[i64], n: i64, out: Array[f32]) -> None:
+    """The values that coordinates have in a type, at most a block of them. Up to 15 more are
+    written."""
+    if form.kind == BOOL:
+        splat_floats(out, 1.0, n)
+    elif form.kind != FLOAT:
+        wrap(form, x, n)
+        floats_of_integers(x, n, choose(form.signed == 0 and form.bits == 64, 1, 0), out)
+    elif dtype == DTYPE.fp32:
+        floats_of_integers(x, n, 0, out)
+    else:
+        odd = local_array(f32, BLOCK + 16)
+        codes = local_array(u8, 2 * BLOCK + 64)
+        odd_floats(x, n, 0, odd)
+        codes_of(form, dtype, odd, n, 0, codes)
+        floats_of_codes(form, dtype, codes, n, out)
 
 
 @native()

@@ -1,0 +1,1 @@
+"""Networks for tests, see ``zoo.zoo``."""
