@@ -1,1 +1,1 @@
-"""The compiler's intermediate representation."""
+"""The compiler's language: tensors as values, ops in one table, text that parses back."""

@@ -1,0 +1,1 @@
+"""Models in ONNX become modules of the IR."""

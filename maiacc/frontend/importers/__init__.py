@@ -1,0 +1,1 @@
+"""How each ONNX operator becomes ops of the IR, by family."""
