@@ -22,6 +22,8 @@ from maiacc_isa.version import ISA_VERSION, __version__
 
 #: Every command with the line that ``maiacc --help`` shows.
 COMMANDS = {
+    "check": "Say what keeps a model from running on a machine, or what it needs of one.",
+    "ir": "Print a model as text after any pass.",
     "demo": "Assemble, prove, run and disassemble a double-buffered matrix multiply.",
     "asm": "Assemble a program text (.mist) into a program file (.maia).",
     "disasm": "Print a program file as assembly text.",
@@ -29,6 +31,9 @@ COMMANDS = {
     "run": "Run a program: values, cycles, what bounds them, traces.",
     "profile": "Show where the cycles of a program go.",
     "isa": "Show the manual: an overview, a chapter or an instruction.",
+    "ops": "List the ONNX operators and whether they are supported.",
+    "passes": "List the passes, their order and why.",
+    "opt": "Run passes over a text of the IR.",
     "targets": "List machines, or show one with its peaks and sources.",
     "explain": "Explain an error code or an instruction at length.",
     "completion": "Print the shell's completion script.",

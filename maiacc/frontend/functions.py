@@ -16,7 +16,10 @@ def has_body(domain: str, name: str, opset: int) -> bool:
     """Whether a version of an operator has a function body."""
     if not defs.has(name, domain):
         return False
-    schema: Any = defs.get_schema(name, opset, domain)
+    try:
+        schema: Any = defs.get_schema(name, opset, domain)
+    except defs.SchemaError:
+        return False
     return bool(schema.has_function or schema.has_context_dependent_function)
 
 
@@ -30,6 +33,10 @@ def function_body(
     found = onnx.FunctionProto()
     if schema.has_function:
         found.ParseFromString(schema.function_body.SerializeToString())
+        given = {attribute.name for attribute in found.attribute_proto}
+        for name, attribute in schema.attributes.items():
+            if attribute.default_value.name and name not in given:
+                found.attribute_proto.add().CopyFrom(attribute.default_value)
         return found
     protos = [b"" if kind is None else _type_proto(kind) for kind in types]
     found.ParseFromString(schema.get_context_dependent_function(proto.SerializeToString(), protos))

@@ -10,8 +10,12 @@ from typing import Any
 import numpy as np
 import onnx
 
+from maiacc.frontend.calls import key_of
+from maiacc.frontend.declared import contradictions
 from maiacc.frontend.dtypes import DTYPES, type_name
+from maiacc.frontend.limits import Exhausted, check_size
 from maiacc.frontend.scope import Importing, Scope, load_importers
+from maiacc.frontend.wellformed import check_model
 from maiacc_isa.errors import ErrorList, MaiaccError
 from maiacc_passes.ir.expand import finish
 from maiacc_passes.ir.graph import Module
@@ -51,8 +55,11 @@ def imported(
     """The module of a model as far as it can be imported, and everything that stands in the way."""
     load_importers()
     module = Module()
+    problems = check_model(model, folder)
+    if problems:
+        return module, problems
     opsets = {"" if o.domain == "ai.onnx" else o.domain: o.version for o in model.opset_import}
-    functions = {(f.domain, f.name): f for f in model.functions}
+    functions = {key_of(f.domain, f.name, f.overload): f for f in model.functions}
     importing = Importing(module, opsets, functions, folder)
     scope = Scope(opsets=opsets)
     try:
@@ -62,6 +69,9 @@ def imported(
         return module, [*importing.problems, *problem.errors]
     except MaiaccError as problem:
         return module, [*importing.problems, problem]
+    except Exhausted as problem:
+        return module, [*importing.problems, problem.problem]
+    importing.problems += contradictions(model.graph, scope.values)
     if not importing.problems:
         finish(importing.builder, [value for value in outputs if value is not None])
         module.outputs = [info.name for info in model.graph.output]
@@ -114,7 +124,7 @@ def _type_of(info: onnx.ValueInfoProto, settings: Settings) -> Type:
                 f"input {info.name!r} has no shape",
                 hint=f"--shape {info.name}=1x128",
             )
-        return tensor(dtype, tuple(given))
+        return check_size(tensor(dtype, tuple(given)), info.name)
     dims = list(proto.shape.dim)
     if given is not None and len(given) != len(dims):
         raise MaiaccError(
@@ -127,7 +137,7 @@ def _type_of(info: onnx.ValueInfoProto, settings: Settings) -> Type:
         _size(info.name, axis, dim, None if given is None else given[axis], settings)
         for axis, dim in enumerate(dims)
     ]
-    return tensor(dtype, tuple(shape))
+    return check_size(tensor(dtype, tuple(shape)), info.name)
 
 
 def _size(
@@ -137,7 +147,8 @@ def _size(
     given: int | None,
     settings: Settings,
 ) -> int:
-    if dim.HasField("dim_value"):
+    # Some exporters write -1 for a size that is open.
+    if dim.HasField("dim_value") and dim.dim_value >= 0:
         if given is not None and given != dim.dim_value:
             raise MaiaccError(
                 "E1310",
@@ -151,6 +162,8 @@ def _size(
         called = f"dimension {dim.dim_param!r}" if dim.dim_param else f"axis {axis}"
         hint = f"--shape {dim.dim_param}=N" if dim.dim_param else f"--shape {name}=..."
         raise MaiaccError("E1309", f"{called} of input {name!r} has no size", hint=hint)
+    if size < 0:
+        raise MaiaccError("E1310", f"input {name!r} is given a negative size", found=str(size))
     return int(size)
 
 

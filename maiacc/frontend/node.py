@@ -10,7 +10,6 @@ import numpy as np
 import onnx
 
 from maiacc.frontend.dtypes import DTYPES, type_name
-from maiacc.frontend.tensors import array_of
 from maiacc_isa.errors import MaiaccError
 from maiacc_passes.ir.build import Builder
 from maiacc_passes.ir.graph import Region, Value
@@ -21,6 +20,19 @@ if TYPE_CHECKING:
     from maiacc.frontend.scope import Importing, Scope
 
 _A = onnx.AttributeProto
+
+
+class NeedsValue(MaiaccError):  # noqa: N818  a kind of refusal, raised as one
+    """E1306: something has to be known before the model runs. ``inputs`` are the inputs of the
+    model that it depends on."""
+
+    def __init__(self, message: str, node: str, inputs: Sequence[str], hint: str) -> None:
+        super().__init__("E1306", message, node=node, hint=hint)
+        self.inputs = tuple(inputs)
+
+
+class Given(Exception):  # noqa: N818  no problem of its own
+    """Leaves a node whose problems are noted already."""
 
 
 @dataclass
@@ -81,14 +93,24 @@ class Node:
         where they are not known before the model runs."""
         array = self.known(index)
         if array is None:
-            name = self.proto.input[index] if index < len(self.proto.input) else f"{index}"
-            self.fail(
-                "E1306",
-                f"input {name!r} of {self.op_type} decides {what}, and is only known at run time",
-                hint="bind what it depends on: --bind NAME=VALUE for an input of the model, or "
-                "export the model with it as a constant",
-            )
+            self.needs_value(index, what)
         return array
+
+    def needs_value(self, index: int, what: str) -> NoReturn:
+        """Refuses a node one of whose inputs has to be known before the model runs: E1306."""
+        value = self.input(index)
+        name = self.proto.input[index]
+        origins = self.importing.origins(value)
+        hint = "export the model with it as a constant"
+        if origins:
+            bound = " ".join(f"--bind {origin}=VALUE" for origin in origins)
+            hint = f"{bound} (what it depends on), or {hint}"
+        raise NeedsValue(
+            f"input {name!r} of {self.op_type} decides {what}, and is only known at run time",
+            self.name,
+            origins,
+            hint,
+        )
 
     def static_ints(self, index: int, what: str) -> tuple[int, ...]:
         """The same as integers."""
@@ -127,12 +149,14 @@ class Node:
     def get_strs(self, name: str, default: Sequence[str] | None = None) -> tuple[str, ...]:
         """Strings."""
         found = self._of(name, _A.STRINGS, default)
-        return tuple(s.decode() for s in found.strings) if isinstance(found, _A) else tuple(found)
+        if not isinstance(found, _A):
+            return tuple(found)
+        return tuple(s.decode("utf-8", "replace") for s in found.strings)
 
     def get_tensor(self, name: str) -> Array:
         """A tensor."""
         found = self._of(name, _A.TENSOR, None)
-        return array_of(found.t, self.importing.folder, f"attribute {name} of {self.name}")
+        return self.importing.constants.array(found.t)
 
     def get_graph(self, name: str) -> onnx.GraphProto:
         """A graph."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from maiacc_passes.ir.graph import Value
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: Turns a node into ops; its outputs, or the only one. None stands for one that nobody wants.
 Importer = Callable[["Node"], "Value | Sequence[Value | None]"]
+
+_F = TypeVar("_F", bound=Importer)
 
 #: Names of the default domain and of onnxruntime's.
 ONNX, MICROSOFT = "", "com.microsoft"
@@ -48,10 +50,10 @@ ENTRIES: dict[tuple[str, str], list[Entry]] = {}
 REFUSED: dict[tuple[str, str], Refusal] = {}
 
 
-def importer(*names: str, since: int = 1, domain: str = ONNX) -> Callable[[Importer], Importer]:
+def importer(*names: str, since: int = 1, domain: str = ONNX) -> Callable[[_F], _F]:
     """Registers an importer of operators, from a version of theirs on."""
 
-    def register(function: Importer) -> Importer:
+    def register(function: _F) -> _F:
         for name in names:
             entries = ENTRIES.setdefault((domain, name), [])
             assert all(entry.since != since for entry in entries), f"{name} twice from {since}"

@@ -12,21 +12,22 @@ import onnx
 from onnx import defs
 
 from maiacc.frontend import importers
-from maiacc.frontend.folding import folded
+from maiacc.frontend.calls import Key
+from maiacc.frontend.constants import Constants
+from maiacc.frontend.folding import LIMIT, MEMORY, SMALL, folded, origins
 from maiacc.frontend.functions import function_body, has_body, with_inputs
-from maiacc.frontend.node import Node, node_name
+from maiacc.frontend.header import plain_domain
+from maiacc.frontend.limits import DEPTH, Metered
+from maiacc.frontend.node import Given, Node, node_name
+from maiacc.frontend.origin import as_error, location_of
 from maiacc.frontend.registry import REFUSED, entry_for
-from maiacc.frontend.tensors import weight_of
+from maiacc.frontend.signature import check_signature
 from maiacc_isa.errors import ErrorList, MaiaccError
-from maiacc_passes.ir.build import Builder
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.expand import finish
-from maiacc_passes.ir.graph import Location, Module, Region, Value
+from maiacc_passes.ir.graph import Module, Op, Region, Value
 from maiacc_passes.ir.types import Type
 from maiacc_passes.ir.weights import Array
-
-#: Deepest nesting of graphs and functions.
-DEPTH = 32
 
 
 def load_importers() -> None:
@@ -63,22 +64,25 @@ class Importing:
         self,
         module: Module,
         opsets: Mapping[str, int],
-        functions: Mapping[tuple[str, str], onnx.FunctionProto],
+        functions: Mapping[Key, onnx.FunctionProto],
         folder: Path | None,
     ) -> None:
         self.module = module
         self.opsets = opsets
         self.functions = functions
         self.folder = folder
-        self.builder = Builder(module)
+        self.builder = Metered(module)
         self.problems: list[MaiaccError] = []
+        self._folded_bytes = 0
+        self.constants = Constants(module, folder)
 
     # ---- graphs -----------------------------------------------------------------------------
     def graph(self, graph: onnx.GraphProto, scope: Scope) -> list[Value | None]:
         """Imports the nodes of a graph whose inputs are in scope already; the outputs."""
-        for tensor_proto in graph.initializer:
-            if tensor_proto.name not in scope.values:
-                scope.values[tensor_proto.name] = weight_of(self.module, tensor_proto, self.folder)
+        constants, problems = self.constants.of_graph(graph)
+        self.problems += problems
+        # An input that has a value has it instead of the initializer of its name.
+        scope.values.update({**constants, **scope.values})
         for proto in graph.node:
             self.node(proto, scope)
         return [self._output(info.name, scope) for info in graph.output]
@@ -94,23 +98,29 @@ class Importing:
     def region(self, graph: onnx.GraphProto, scope: Scope, types: Sequence[Type] = ()) -> Region:
         """A graph as a region, ended by ``yield``. Raises ``MaiaccError``."""
         region = Region(types)
+        with self.builder.inside(region):
+            outputs = self.inline(graph, scope, region.params)
+            finish(self.builder, [value for value in outputs if value is not None], "yield")
+        return region
+
+    def inline(
+        self, graph: onnx.GraphProto, scope: Scope, arguments: Sequence[Value]
+    ) -> list[Value | None]:
+        """The outputs of a graph for some inputs, its nodes where the builder is."""
         inner = self._inner(scope, graph.name)
-        names = [info.name for info in graph.input]
-        if len(names) != len(types):
+        if len(graph.input) != len(arguments):
             raise MaiaccError(
                 "E1302",
                 f"the body {graph.name!r} has another number of inputs than it is given",
-                expected=str(len(types)),
-                found=str(len(names)),
+                expected=str(len(arguments)),
+                found=str(len(graph.input)),
             )
-        inner.values.update(zip(names, region.params, strict=True))
+        inner.values.update(zip((info.name for info in graph.input), arguments, strict=True))
         before = len(self.problems)
-        with self.builder.inside(region):
-            outputs = self.graph(graph, inner)
-            if len(self.problems) > before:
-                raise _Given
-            finish(self.builder, [value for value in outputs if value is not None], "yield")
-        return region
+        outputs = self.graph(graph, inner)
+        if len(self.problems) > before:
+            raise Given
+        return outputs
 
     def _inner(self, scope: Scope, name: str) -> Scope:
         if scope.depth >= DEPTH:
@@ -123,16 +133,17 @@ class Importing:
     def node(self, proto: onnx.NodeProto, scope: Scope) -> None:
         """Imports a node; a refusal is noted and its outputs are unknown."""
         outputs: Sequence[Value | None] = [None] * len(proto.output)
+        self.builder.spend()
         try:
             inputs = self._inputs(proto, scope)
             if inputs is not None:
                 outputs = self._imported(proto, scope, inputs)
             else:
                 self._chosen(proto, scope)
-        except _Given:
+        except Given:
             pass
         except IRError as problem:
-            self.problems.append(_as_error(problem, proto))
+            self.problems.append(as_error(problem, proto))
         except ErrorList as problem:
             self.problems += problem.errors
         except MaiaccError as problem:
@@ -170,7 +181,7 @@ class Importing:
     def _chosen(self, proto: onnx.NodeProto, scope: Scope) -> tuple[str, int]:
         """The domain and the version of a node's operator. Raises ``MaiaccError`` E1303 for one
         that nobody can import."""
-        domain = "" if proto.domain == "ai.onnx" else proto.domain
+        domain = plain_domain(proto.domain)
         name = proto.op_type
         opset = scope.opsets.get(domain)
         if opset is None and domain != "com.microsoft":
@@ -187,14 +198,16 @@ class Importing:
                 version = defs.get_schema(name, opset, domain).since_version
             except defs.SchemaError:
                 version = opset
-        known = (domain, name) in self.functions or entry_for(domain, name, version) is not None
-        if not known and not has_body(domain, name, opset):
+        if (domain, name, proto.overload) in self.functions:
+            return domain, version
+        if entry_for(domain, name, version) is None and not has_body(domain, name, opset):
             raise MaiaccError(
                 "E1303",
                 f"{domain + '.' if domain else ''}{name}, version {version}, is not supported",
                 hint="maiacc ops lists what is; export the model without it, or put its function "
                 "body into the model",
             )
+        check_signature(proto, domain, version)
         return domain, version
 
     def _imported(
@@ -207,7 +220,7 @@ class Importing:
             self.builder.location = location_of(proto)
         last = self.builder.region.last
         try:
-            function = self.functions.get((domain, proto.op_type))
+            function = self.functions.get((domain, proto.op_type, proto.overload))
             entry = entry_for(domain, proto.op_type, version)
             if function is not None:
                 outputs = self.call(node, function)
@@ -216,9 +229,18 @@ class Importing:
                 outputs = [found] if isinstance(found, Value) else list(found)
             else:
                 outputs = self.body(node)
-            return folded(self.module, self.builder.region, last, outputs)
+            return self._folded(last, outputs)
         finally:
             self.builder.location = kept
+
+    def _folded(self, last: Op | None, outputs: Sequence[Value | None]) -> Sequence[Value | None]:
+        """What a node makes, as constants if nothing but constants is needed."""
+        limit = LIMIT if self._folded_bytes < MEMORY else SMALL
+        found = folded(self.module, self.builder.region, last, outputs, limit)
+        for old, new in zip(outputs, found, strict=True):
+            if new is not None and new is not old:
+                self._folded_bytes += new.type.bytes
+        return found
 
     # ---- functions --------------------------------------------------------------------------
     def body(self, node: Node) -> Sequence[Value | None]:
@@ -233,10 +255,13 @@ class Importing:
     def call(self, node: Node, function: onnx.FunctionProto) -> Sequence[Value | None]:
         """The outputs of a function for a node's inputs and attributes."""
         inner = self._inner(node.scope, function.name)
-        opsets = {_domain(o.domain): o.version for o in function.opset_import}
+        opsets = {plain_domain(o.domain): o.version for o in function.opset_import}
         attributes = {a.name: a for a in function.attribute_proto}
         for attribute in node.proto.attribute:
-            attributes[attribute.name] = self.resolved(attribute, node.scope) or attribute
+            value = self.resolved(attribute, node.scope)
+            # One that refers to what is not given is as if it were left out.
+            if value is not None:
+                attributes[attribute.name] = value
         inner = Scope(None, {}, {**node.scope.opsets, **opsets}, attributes, inner.depth)
         inputs = [*node.inputs, *[None] * len(function.input)]
         inner.values.update(zip(function.input, inputs, strict=False))
@@ -249,7 +274,7 @@ class Importing:
         if len(self.problems) > before:
             for problem in self.problems[before:]:
                 problem.node = node.name
-            raise _Given
+            raise Given
         return [self._output(name, inner) for name in function.output]
 
     def resolved(self, attribute: onnx.AttributeProto, scope: Scope) -> onnx.AttributeProto | None:
@@ -259,36 +284,12 @@ class Importing:
         return (scope.attributes or {}).get(attribute.ref_attr_name)
 
     # ---- constants --------------------------------------------------------------------------
+    def origins(self, value: Value) -> list[str]:
+        """The inputs of the model that a value depends on, in their order."""
+        return origins(self.module, value)
+
     def known(self, value: Value) -> Array | None:
         """The elements of a value that is constant."""
         if value.weight is None:
             return None
         return value.weight.source.array(value.type)
-
-
-class _Given(Exception):  # noqa: N818
-    """Leaves a node whose problems are noted already."""
-
-
-def _as_error(problem: IRError, proto: onnx.NodeProto) -> MaiaccError:
-    return MaiaccError(
-        "E1304" if problem.code in ("E1401", "E1402", "E1403") else problem.code,
-        f"{proto.op_type}: {problem.message}",
-        node=node_name(proto),
-        expected=problem.expected,
-        found=problem.found,
-        hint=problem.hint,
-    )
-
-
-def _domain(domain: str) -> str:
-    return "" if domain == "ai.onnx" else domain
-
-
-def location_of(proto: onnx.NodeProto) -> Location:
-    """Where a node comes from, as far as the exporter wrote it down."""
-    facts = {fact.key: fact.value for fact in proto.metadata_props}
-    scope = facts.get("pkg.torch.onnx.name_scopes", facts.get("namespace", ""))
-    trace = facts.get("pkg.torch.onnx.stack_trace", "").strip().splitlines()
-    lines = [line.strip() for line in trace if line.strip().startswith("File ")]
-    return Location((node_name(proto),), scope, lines[-1] if lines else "")

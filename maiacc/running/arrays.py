@@ -90,6 +90,22 @@ def read_arrays(path: str, tensors: Mapping[str, Tensor]) -> dict[str, Array]:
         return found
 
 
+def read_plain_array(path: str, most: int) -> Array:
+    """The array of a ``.npy`` file of any shape, of at most so many numbers.
+
+    Raises ``MaiaccError`` E0002, E0005 or E1204.
+    """
+    with open_plain(path) as file, _damage(path):
+        shape, fortran, dtype = _header(file)
+        if prod(shape) > most or dtype.kind not in "biuf":
+            raise refusal(f"the array is too large, or not of numbers: {dtype}{list(shape)}")
+        data = file.read(prod(shape) * dtype.itemsize + 1)
+        if len(data) != prod(shape) * dtype.itemsize:
+            raise refusal("the array's header and the size of the file do not agree")
+        array: Array = np.ndarray(shape, dtype, data, order="F" if fortran else "C")
+        return np.asarray(array, dtype.newbyteorder("="), order="C")
+
+
 @contextmanager
 def _damage(path: str) -> Iterator[None]:
     """Turns what readers raise for damaged files into E1204."""

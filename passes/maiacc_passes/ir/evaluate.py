@@ -26,7 +26,7 @@ class Run:
     """An evaluation: the arrays of the values that are still needed.
 
     ``watch`` is called with every op and its results. ``turns`` is how many more turns loops may
-    take altogether.
+    take altogether. ``counts`` has the sizes of bounded dimensions by symbol.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class Run:
         self.lift = lift
         self.watch = watch
         self.turns = turns
+        self.counts: dict[str, int] = {}
         self.values: dict[Value, Array] = {}
         self._expansions: dict[tuple[object, ...], Region] = {}
 
@@ -95,6 +96,9 @@ class Run:
         except IRError as problem:
             problem.nodes = problem.nodes or op.location.nodes
             raise
+        symbol = op.attrs.get("symbol")
+        if symbol and op.results[-1].type.shape == ():
+            self.counts[str(symbol)] = int(found[-1])
         if self.watch is not None:
             self.watch(op, found)
         return found
@@ -102,7 +106,7 @@ class Run:
     def _meant(self, op: Op, arrays: list[Any]) -> list[Array]:
         row = op.row
         if row.meaning is None:
-            return self.region(self._expanded(op), [x for x in arrays if x is not None])
+            return self.expanded(op, arrays)
         if row.compute == "wide":
             for number, value in enumerate(op.operands):
                 if value is not None:
@@ -127,13 +131,13 @@ class Run:
             )
         return np.asarray(array).astype(self.numpy(kind.element), copy=False)
 
-    def _expanded(self, op: Op) -> Region:
-        kinds = tuple(operand_types(op))
-        key = (op.name, kinds, tuple(op.attrs.items()))
+    def expanded(self, op: Op, arrays: Sequence[Any]) -> list[Array]:
+        """The results of a composite by its expansion."""
+        key = (op.name, tuple(operand_types(op)), tuple(op.attrs.items()))
         found = self._expansions.get(key)
         if found is None:
             found = self._expansions[key] = expansion(op)
-        return found
+        return self.region(found, [x for x in arrays if x is not None])
 
 
 def _uses_in(value: Value, region: Region) -> int:
@@ -148,8 +152,10 @@ def evaluate(
     inputs: Mapping[str, Array],
     lift: bool = False,
     watch: Watch | None = None,
+    trim: bool = False,
 ) -> dict[str, Array]:
-    """The outputs of a model by name. Raises ``IRError`` E1409 for inputs that do not fit."""
+    """The outputs of a model by name; ``trim`` cuts bounded dimensions to what exists. Raises
+    ``IRError`` E1409 for inputs that do not fit."""
     run = Run(lift, watch)
     arguments = []
     for name, param in zip(module.inputs, module.main.params, strict=True):
@@ -161,4 +167,15 @@ def evaluate(
             raise IRError("E1409", f"input {name}", expected=str(param.type), found=found)
         arguments.append(array.astype(run.numpy(param.type.element), copy=False))
     results = run.region(module.main, arguments)
+    if trim:
+        kinds = [value.type for value in module.main.outputs if value is not None]
+        results = [_trimmed(run, kind, x) for kind, x in zip(kinds, results, strict=True)]
     return dict(zip(module.outputs, results, strict=True))
+
+
+def _trimmed(run: Run, kind: Type, array: Array) -> Array:
+    sizes = [
+        slice(extent if symbol is None else run.counts[symbol])
+        for extent, symbol in zip(kind.shape, kind.counts or [None] * kind.rank, strict=True)
+    ]
+    return array[tuple(sizes)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from maiacc_passes.ir.types import Type
 from maiacc_passes.ir.weights import Source
@@ -78,8 +78,18 @@ class Value:
             del self.uses[op]
 
 
+def _given(operands: Iterable[Value | None]) -> tuple[Value | None, ...]:
+    """Operands up to the last one that is not left out."""
+    found = tuple(operands)
+    count = len(found)
+    while count and found[count - 1] is None:
+        count -= 1
+    return found[:count]
+
+
 class Op:
-    """An op: a row of the table, operands (None where an optional one is left out), attributes.
+    """An op: a row of the table, operands (None where an optional one is left out that others
+    follow), attributes.
 
     Operands are changed by ``set_operands`` only.
     """
@@ -100,13 +110,13 @@ class Op:
         self,
         row: Row,
         operands: Iterable[Value | None],
-        attrs: dict[str, Attribute],
+        attrs: dict[str, Any],
         types: Iterable[Type],
         regions: Sequence[Region] = (),
         location: Location = NOWHERE,
     ) -> None:
         self.row = row
-        self.operands: tuple[Value | None, ...] = tuple(operands)
+        self.operands = _given(operands)
         self.attrs = attrs
         self.location = location
         self.region: Region | None = None
@@ -144,7 +154,7 @@ class Op:
         for old in self.operands:
             if old is not None:
                 old._unused(self)
-        self.operands = tuple(operands)
+        self.operands = _given(operands)
         for new in self.operands:
             if new is not None:
                 new._used(self)
@@ -159,9 +169,8 @@ class Op:
     def _drop(self) -> None:
         self.set_operands(())
         for region in self.regions:
-            for op in list(region):
-                for value in op.results:
-                    value.uses = {}
+            # The last first, so that nobody uses what is dropped.
+            for op in reversed(region):
                 op._drop()
 
     def replace(self, values: Sequence[Value]) -> None:
@@ -285,15 +294,18 @@ class Module:
     outputs: list[str] = field(default_factory=list)
     weights: dict[str, Weight] = field(default_factory=dict)
     bounds: dict[str, int] = field(default_factory=dict)
+    _taken: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
 
     def add_weight(self, name: str, kind: Type, source: Source) -> Value:
         """A new constant; its name is made unique and fit for the text."""
         clean = "".join(c if c.isascii() and (c.isalnum() or c in "._") else "_" for c in name)
         clean = clean if clean[:1].isalpha() or clean[:1] == "_" else f"w{clean}"
-        unique, number = clean, 0
+        # Many constants have the same name; the search goes on where the last one ended.
+        unique, number = clean, self._taken.get(clean, 0)
         while unique in self.weights:
             number += 1
             unique = f"{clean}.{number}"
+        self._taken[clean] = number
         weight = self.weights[unique] = Weight(unique, kind, source)
         return weight.value
 
@@ -304,10 +316,14 @@ class Module:
 
     def add_bound(self, most: int) -> str:
         """A new symbol for a number of at most so much."""
-        symbol = f"n{len(self.bounds)}"
+        number = len(self.bounds)
+        while f"n{number}" in self.bounds:
+            number += 1
+        symbol = f"n{number}"
         self.bounds[symbol] = most
         return symbol
 
     def drop_unused_weights(self) -> None:
         """Forgets constants that no op uses."""
         self.weights = {name: w for name, w in self.weights.items() if w.value.uses}
+        self._taken = {}

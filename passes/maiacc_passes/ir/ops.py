@@ -3,9 +3,45 @@
 from __future__ import annotations
 
 from maiacc_passes.ir.table import OPS, add_rows
-from maiacc_passes.ir.vocabulary import controls, maps
+from maiacc_passes.ir.vocabulary import (
+    attention,
+    boxes,
+    composites,
+    contractions,
+    controls,
+    convert,
+    index,
+    maps,
+    moves,
+    orders,
+    pools,
+    recurrent,
+    reductions,
+    scans,
+    scatters,
+    transformers,
+    views,
+)
 
-FAMILIES = (maps, controls)
+FAMILIES = (
+    maps,
+    convert,
+    views,
+    moves,
+    index,
+    scatters,
+    reductions,
+    scans,
+    orders,
+    boxes,
+    contractions,
+    pools,
+    composites,
+    attention,
+    recurrent,
+    transformers,
+    controls,
+)
 
 if not OPS:
     for family in FAMILIES:

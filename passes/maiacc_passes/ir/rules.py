@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.table import Attrs, Types
 from maiacc_passes.ir.types import Type, tensor
+
+#: No tensor has more elements than this, nor more axes.
+LARGEST = 1 << 40
+MOST_AXES = 32
 
 
 def need(types: Types, index: int) -> Type:
@@ -32,6 +37,55 @@ def check_axis(axis: int, kind: Type) -> int:
     if not 0 <= axis < kind.rank:
         raise wrong_axis(axis, kind)
     return axis
+
+
+def check_axes(axes: Sequence[int], kind: Type) -> Sequence[int]:
+    """Axes that are all there, each once. Raises ``IRError`` E1403."""
+    for axis in axes:
+        check_axis(axis, kind)
+    if len(set(axes)) < len(axes):
+        raise wrong(f"an axis is named twice: {list(axes)}", kind)
+    return axes
+
+
+def sized(
+    dtype: str, shape: Sequence[int], counts: Sequence[str | None] = (), *kinds: Type | None
+) -> Type:
+    """The type of a result that may be large. Raises ``IRError`` E1403 if it is too large; the
+    types of the operands are told then."""
+    # Sizes count where another one is 0, too: arrays cannot be made otherwise.
+    if math.prod(extent or 1 for extent in shape) > LARGEST:
+        dims = ", ".join(map(str, shape))
+        raise wrong(f"too large: {dtype}[{dims}]", *kinds, expected=f"at most {LARGEST} elements")
+    if len(shape) > MOST_AXES:
+        raise wrong(f"too many axes: {len(shape)}", *kinds, expected=f"at most {MOST_AXES}")
+    return tensor(dtype, tuple(shape), tuple(counts))
+
+
+def whole(kind: Type, axis: int, action: str) -> int:
+    """The size of an axis that may not be a bound, because what is beyond the elements that exist
+    would show in the result of the action. Raises ``IRError`` E1403."""
+    symbol = kind.count(axis)
+    if symbol:
+        extent = kind.shape[axis]
+        raise wrong(
+            f"{action} along axis {axis}, whose size is only bounded: {extent}~{symbol}",
+            kind,
+            expected="a size that is known",
+        )
+    return kind.shape[axis]
+
+
+def all_whole(kind: Type, action: str) -> None:
+    """Raises ``IRError`` E1403 if any size is a bound."""
+    for axis in range(kind.rank):
+        whole(kind, axis, action)
+
+
+def integers_only(*kinds: Type) -> None:
+    """Raises ``IRError`` E1403 unless all are of integers."""
+    if not all(kind.element.is_int for kind in kinds):
+        raise wrong("elements are no integers", *kinds, expected="an integer type")
 
 
 def same_dtype(*kinds: Type) -> str:
@@ -67,6 +121,7 @@ def broadcast(*kinds: Type) -> tuple[tuple[int, ...], tuple[str | None, ...]]:
                 shape[to], counts[to] = extent, count
             elif (shape[to], counts[to]) != (extent, count):
                 raise wrong("shapes do not broadcast", *kinds)
+    sized(first.dtype, shape, (), *kinds)
     return tuple(shape), tuple(counts) if any(counts) else ()
 
 
@@ -109,7 +164,7 @@ def predicate(attrs: Attrs, types: Types) -> Sequence[Type]:
 
 def reduced(kind: Type, axes: Sequence[int], keep: bool, dtype: str = "") -> Type:
     """The type after a reduction over some axes. Raises ``IRError`` E1403."""
-    chosen = {check_axis(axis, kind) for axis in axes}
+    chosen = set(check_axes(axes, kind))
     dims = [
         (1, None) if axis in chosen else (kind.shape[axis], kind.count(axis))
         for axis in range(kind.rank)

@@ -13,6 +13,8 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import DTypeLike
 
+from maiacc_passes.ir.errors import IRError
+
 
 @dataclass(frozen=True)
 class Element:
@@ -128,15 +130,20 @@ class Type:
 
 
 def tensor(dtype: str, shape: tuple[int, ...] = (), counts: tuple[str | None, ...] = ()) -> Type:
-    """The type with these elements, sizes and bounds. Raises ``KeyError`` for an unknown dtype."""
+    """The type with these elements, sizes and bounds. Raises ``KeyError`` for an unknown dtype and
+    ``IRError`` E1403 for a negative size."""
     if counts and not any(counts):
         counts = ()
     key = (dtype, shape, counts)
     found = Type.interned.get(key)
     if found is None:
+        # Numbers of numpy and truth values are equal to integers, but they are not written so.
+        shape = tuple(map(int, shape))
         dims = [str(extent) for extent in shape]
         for axis, symbol in enumerate(counts):
             dims[axis] += f"~{symbol}" if symbol else ""
         text = f"{dtype}[{', '.join(dims)}]"
+        if any(extent < 0 for extent in shape):
+            raise IRError("E1403", "a dimension has a negative size", found=text)
         found = Type.interned[key] = Type(ELEMENTS[dtype], shape, counts, text)
     return found

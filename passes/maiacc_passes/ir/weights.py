@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import mmap
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -54,15 +55,17 @@ class Data:
 @dataclass(frozen=True)
 class Bytes:
     """Elements that lie in a file: mapped when they are first read. Sub-byte elements are packed,
-    the first in the low bits; everything is little-endian."""
+    the first in the low bits; everything is little-endian. ``stamp`` is that of the file that is
+    meant; without one any file of the name is."""
 
     path: str
     offset: int
     size: int
+    stamp: tuple[int, ...] = ()
 
     def array(self, kind: Type) -> Array:
         """The elements. Raises ``IRError`` E1405 where the file does not hold them."""
-        return unpacked(mapped(self.path, self.offset, self.size), kind)
+        return unpacked(mapped(self.path, self.offset, self.size, self.stamp), kind)
 
 
 @dataclass(frozen=True)
@@ -96,10 +99,17 @@ class Lazy:
 Source = Splat | Data | Bytes | Missing | Lazy
 
 
-def mapped(path: str, offset: int, size: int) -> NDArray[np.uint8]:
+def stamp_of(facts: os.stat_result) -> tuple[int, ...]:
+    """What is another when a file has changed, or another file has its name."""
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
+
+
+def mapped(path: str, offset: int, size: int, stamp: tuple[int, ...] = ()) -> NDArray[np.uint8]:
     """Bytes of a file, mapped. Raises ``IRError`` E1405."""
     try:
         with open(path, "rb") as file:
+            if stamp and stamp_of(os.fstat(file.fileno())) != stamp:
+                raise IRError("E1405", f"a file of weights has changed since it was found: {path}")
             length = file.seek(0, 2)
             if offset < 0 or size < 0 or offset + size > length:
                 raise IRError(

@@ -1,0 +1,1 @@
+"""What stands between a model and the machine, and what the model would need of it."""

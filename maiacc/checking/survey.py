@@ -1,0 +1,126 @@
+"""A model before it is compiled: every blocker, what it would need, and a bound on its time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import onnx
+
+from maiacc.frontend.functions import has_body
+from maiacc.frontend.load import Loaded
+from maiacc.frontend.model import Settings, imported
+from maiacc.frontend.registry import REFUSED, entry_for
+from maiacc_isa.errors import MaiaccError
+from maiacc_isa.machine import Machine
+from maiacc_passes.counting import Count, count
+from maiacc_passes.ir.graph import Module
+from maiacc_passes.ir.table import Kind
+from maiacc_passes.pipeline import PIPELINE, run
+
+#: Codes of refusals of what is legal and not supported; the others are of what is not legal.
+UNSUPPORTED = ("E1303", "E1305", "E1306")
+
+
+@dataclass
+class Survey:
+    """What ``maiacc check`` found. ``nodes`` and ``blocked`` are counts of ONNX nodes by operator;
+    ``counted`` is of the canonical graph, as far as there is one."""
+
+    model: onnx.ModelProto
+    machine: Machine
+    module: Module
+    problems: list[MaiaccError]
+    nodes: Mapping[str, int] = field(default_factory=dict)
+    blocked: Mapping[str, int] = field(default_factory=dict)
+    counted: Count = field(default_factory=Count)
+    composites: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def needed(self) -> int:
+        """Bytes of HBM that the model needs: weights, inputs, and the values that exist at once."""
+        return self.counted.weights + max(self.counted.peak, self.counted.outputs)
+
+    @property
+    def available(self) -> int:
+        """Bytes of HBM of the machine."""
+        return self.machine.int("hbm.bytes") * self.machine.chips
+
+    @property
+    def fits(self) -> bool:
+        """Whether the machine has room for it."""
+        return self.needed <= self.available
+
+    @property
+    def exit_code(self) -> int:
+        """0; 1 if the model or what was given is not valid; 2 if it is not supported; 3 if it does
+        not fit."""
+        if any(problem.code not in UNSUPPORTED for problem in self.problems):
+            return 1
+        if self.problems:
+            return 2
+        return 0 if self.fits else 3
+
+    # ---- the machine's bound ------------------------------------------------------------------
+    @property
+    def moved(self) -> int:
+        """Bytes that cross HBM at least: weights and inputs read, outputs written."""
+        return self.counted.weights + self.counted.inputs + self.counted.outputs
+
+    @property
+    def intensity(self) -> float:
+        """Multiply-adds for each byte that has to cross HBM."""
+        return self.counted.macs / self.moved if self.moved else 0.0
+
+    def peak(self, rate: str = "bf16") -> float:
+        """Multiply-adds a second of all chips."""
+        return self.machine.peak(rate) / 2 * self.machine.chips
+
+    @property
+    def bandwidth(self) -> float:
+        """Bytes of HBM a second of all chips."""
+        a_cycle = self.machine.int("hbm.bytes_per_cycle") * float(self.machine["hbm.efficiency"])
+        return a_cycle * float(self.machine["clock.hz"]) * self.machine.chips
+
+    def bound(self, rate: str = "bf16") -> tuple[float, str]:
+        """Seconds that no program can be below, and what limits it: compute or hbm. A roofline of
+        the whole model: S. Williams, A. Waterman, D. Patterson, Roofline, CACM 52 (2009)."""
+        compute = self.counted.macs / self.peak(rate)
+        memory = self.moved / self.bandwidth
+        return (compute, "compute") if compute >= memory else (memory, "hbm")
+
+
+def survey(loaded: Loaded, settings: Settings, machine: Machine) -> Survey:
+    """Looks at a model. What is wrong with it is collected, not raised."""
+    module, problems = imported(loaded.model, settings, loaded.folder)
+    found = Survey(loaded.model, machine, module, problems)
+    found.nodes = Counter(_title(node) for node in loaded.model.graph.node)
+    found.blocked = _blocked(loaded.model)
+    if not problems:
+        run(module, [step.made for step in PIPELINE])
+        found.counted = count(module)
+        found.composites = Counter(op.name for op in module.main if op.row.kind is Kind.COMPOSITE)
+    return found
+
+
+def _title(node: onnx.NodeProto) -> str:
+    domain = node.domain.removeprefix("ai.onnx")
+    return f"{domain}.{node.op_type}" if domain else node.op_type
+
+
+def _blocked(model: onnx.ModelProto) -> dict[str, int]:
+    """Nodes whose operator nobody can import, by operator."""
+    opsets = {o.domain: o.version for o in model.opset_import}
+    functions = {(f.domain, f.name) for f in model.functions}
+    found: Counter[str] = Counter()
+    for node in model.graph.node:
+        key = node.domain.removeprefix("ai.onnx"), node.op_type
+        known = key in functions or entry_for(*key, opsets.get(node.domain, 1) or 1) is not None
+        if key in REFUSED or not (known or _has_body(node, opsets)):
+            found[_title(node)] += 1
+    return found
+
+
+def _has_body(node: onnx.NodeProto, opsets: Mapping[str, int]) -> bool:
+    return has_body(node.domain, node.op_type, opsets.get(node.domain, 1))

@@ -1,0 +1,93 @@
+"""What a model may cost while it is imported: a few bytes of it must not become very many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from maiacc_isa.errors import MaiaccError
+from maiacc_passes.ir.build import Builder
+from maiacc_passes.ir.graph import Module, Op, Region, Value
+from maiacc_passes.ir.types import Type
+
+#: Nodes of a model, with those of bodies and functions, each counted where it is written.
+NODES = 1_000_000
+
+#: Nodes imported and ops made, with functions and loops written out.
+OPS = 2_000_000
+
+#: Bytes of one tensor.
+BYTES = 1 << 36
+
+#: Axes of one tensor; numpy arrays of any version have so many.
+RANK = 32
+
+#: Deepest nesting of graphs and functions.
+DEPTH = 32
+
+#: Inputs, outputs or attributes of one node, numbers in a list.
+ITEMS = 1 << 20
+
+#: Characters of a name.
+NAME = 16_384
+
+
+class Exhausted(Exception):  # noqa: N818  ends an import, whatever is being tried
+    """The budget of operations is used up; ``problem`` says so."""
+
+    def __init__(self) -> None:
+        self.problem = MaiaccError(
+            "E1308",
+            "the model is too large with its functions and loops written out",
+            expected=f"at most {OPS} operations",
+            hint="look for functions that call each other, or loops in loops",
+        )
+        super().__init__(self.problem.message)
+
+
+def check_size(kind: Type, name: str = "") -> Type:
+    """A type, unless no tensor can be so large. Raises ``MaiaccError`` E1308."""
+    if kind.rank > RANK or kind.bytes > BYTES:
+        called = f"tensor {name!r}" if name else "a tensor"
+        text = str(kind) if kind.rank <= RANK else f"{kind.rank} axes"
+        raise MaiaccError(
+            "E1308",
+            f"{called} is too large",
+            expected=f"at most {BYTES} bytes and {RANK} axes",
+            found=text,
+        )
+    return kind
+
+
+class Metered(Builder):
+    """A builder that makes so many ops, of tensors so large, and no more."""
+
+    def __init__(self, module: Module) -> None:
+        super().__init__(module)
+        self.left = OPS
+        self._fine: set[Type] = set()
+
+    def spend(self) -> None:
+        """One more node or op. Raises ``Exhausted``."""
+        self.left -= 1
+        if self.left < 0:
+            raise Exhausted
+
+    def op(
+        self, name: str, *operands: Value | None, regions: Sequence[Region] = (), **attrs: Any
+    ) -> Op:
+        """A new op. Raises ``IRError``, ``MaiaccError`` E1308 for a large result, ``Exhausted``."""
+        self.spend()
+        made = super().op(name, *operands, regions=regions, **attrs)
+        for value in made.results:
+            self._check(value.type)
+        return made
+
+    def splat(self, value: float, kind: Type) -> Value:
+        """A constant whose elements are all the same. Raises ``MaiaccError`` E1308."""
+        self._check(kind)
+        return super().splat(value, kind)
+
+    def _check(self, kind: Type) -> None:
+        if kind not in self._fine:
+            self._fine.add(check_size(kind))

@@ -1,0 +1,152 @@
+"""What a module does: multiplications and the bytes of its values, without running it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from maiacc_passes.ir.expand import expansion
+from maiacc_passes.ir.graph import Module, Op, Region, Value
+from maiacc_passes.ir.table import Kind, operand_types
+
+
+@dataclass
+class Share:
+    """What ops of one kind do: how many there are, multiply-adds, and the bytes of results."""
+
+    ops: int = 0
+    macs: int = 0
+    bytes: int = 0
+
+
+@dataclass
+class Count:
+    """What a module does. ``by_op`` is by the name of ops; ``weights`` are bytes of constants that
+    ops use, ``peak`` the most bytes of values that exist at once when ops run in order."""
+
+    by_op: dict[str, Share] = field(default_factory=dict)
+    weights: int = 0
+    inputs: int = 0
+    outputs: int = 0
+    peak: int = 0
+
+    @property
+    def macs(self) -> int:
+        """All multiply-adds."""
+        return sum(share.macs for share in self.by_op.values())
+
+    @property
+    def ops(self) -> int:
+        """All ops."""
+        return sum(share.ops for share in self.by_op.values())
+
+
+class Counter:
+    """Counts; expansions of composites are made once for each type of operands."""
+
+    def __init__(self) -> None:
+        self._macs: dict[tuple[object, ...], int] = {}
+
+    def macs(self, op: Op) -> int:
+        """Multiply-adds of contractions in an op, with all turns of its loops."""
+        rule = _MACS.get(op.name)
+        if rule is not None:
+            return rule(op)
+        if op.regions:
+            turns = _turns(op)
+            return turns * max(self.region(region) for region in op.regions)
+        if op.row.kind is not Kind.COMPOSITE or op.row.expand is None:
+            return 0
+        key = op.name, tuple(operand_types(op)), tuple(op.attrs.items())
+        found = self._macs.get(key)
+        if found is None:
+            found = self._macs[key] = self.region(expansion(op))
+        return found
+
+    def region(self, region: Region) -> int:
+        """Multiply-adds of all ops of a region."""
+        return sum(self.macs(op) for op in region)
+
+
+def _contract(op: Op) -> int:
+    spec: str = op.attrs["spec"]
+    left, right = spec.split("->")[0].split(",")
+    sizes: dict[str, int] = {}
+    for letters, value in zip((left, right), op.operands, strict=False):
+        assert value is not None
+        sizes.update(zip(letters, value.type.shape, strict=True))
+    return math.prod(sizes.values())
+
+
+def _conv(op: Op) -> int:
+    _, w = op.operands[:2]
+    assert w is not None
+    return op.result.type.size * math.prod(w.type.shape[1:])
+
+
+def _conv_transpose(op: Op) -> int:
+    x, w = op.operands[:2]
+    assert x is not None
+    assert w is not None
+    return x.type.size * math.prod(w.type.shape[1:])
+
+
+_MACS: dict[str, Callable[[Op], int]] = {
+    "contract": _contract,
+    "conv": _conv,
+    "conv_transpose": _conv_transpose,
+}
+
+
+def _turns(op: Op) -> int:
+    """How many turns an op with regions takes at most."""
+    if op.name == "loop":
+        most: int = op.attrs["most"]
+        return most
+    if op.name == "scan":
+        carried: int = op.attrs["carried"]
+        scanned = op.operands[carried:]
+        axes: tuple[int, ...] = op.attrs["axes"]
+        if not scanned or scanned[0] is None:
+            return 1
+        return scanned[0].type.shape[axes[0] if axes else 0]
+    return 1
+
+
+def count(module: Module) -> Count:
+    """What a module does."""
+    counter, found = Counter(), Count()
+    for op in module.main:
+        if op.next is None:
+            continue
+        share = found.by_op.setdefault(op.name, Share())
+        share.ops += 1
+        share.macs += counter.macs(op)
+        share.bytes += sum(value.type.bytes for value in op.results)
+    found.weights = sum(w.type.bytes for w in module.weights.values() if w.value.uses)
+    found.inputs = sum(value.type.bytes for value in module.main.params)
+    found.outputs = sum(v.type.bytes for v in module.main.outputs if v is not None)
+    found.peak = peak_bytes(module.main)
+    return found
+
+
+def peak_bytes(region: Region) -> int:
+    """The most bytes of values that exist at once when the ops run in their order: parameters and
+    results, each until its last use. Views count as their operands."""
+    last: dict[Value, Op] = {}
+    for op in region:
+        for inner in (op, *(x for r in op.regions for x in r.walk())):
+            for value in inner.operands:
+                if value is not None and value.weight is None:
+                    last[value] = op
+    now = peak = sum(value.type.bytes for value in region.params)
+    for op in region:
+        if op.row.kind is not Kind.VIEW:
+            now += sum(value.type.bytes for value in op.results)
+        peak = max(peak, now)
+        for value in {x for x in op.operands if x is not None}:
+            ends = last.get(value) is op and value.weight is None
+            if ends and not (value.op is not None and value.op.row.kind is Kind.VIEW):
+                now -= value.type.bytes
+    return peak

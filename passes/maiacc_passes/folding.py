@@ -1,0 +1,66 @@
+"""Computes what needs nothing but constants.
+
+Assumes: any legal module. Promises: all bits. Never makes a constant of more than ``limit`` bytes,
+and never one that is larger than ``growth`` times what it is made of: an expanded mask stays an op.
+In:
+
+    weight @a : fp32[2] = inline [1.0, 2.0]
+    %0 = exp(@a) : fp32[2]
+
+Out:
+
+    weight @c : fp32[2] = inline [2.7182817, 7.389056]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from maiacc_passes.ir.evaluate import Run
+from maiacc_passes.ir.graph import Module, Op
+from maiacc_passes.ir.types import element_of, tensor
+from maiacc_passes.ir.weights import Data
+
+#: Constants up to so many bytes may grow as they like.
+SMALL = 4096
+
+
+@dataclass(frozen=True)
+class Fold:
+    """``limit`` bytes are the largest constant that is made."""
+
+    limit: int = 1 << 20
+    growth: int = 4
+
+    name: ClassVar[str] = "fold"
+    keeps: ClassVar[str] = "bit"
+
+    def run(self, module: Module) -> int:
+        """How many ops went."""
+        count = 0
+        for op in module.main.walk():
+            if op.region is not None and self._foldable(op):
+                _fold(module, op)
+                count += 1
+        return count
+
+    def _foldable(self, op: Op) -> bool:
+        if not op.row.pure or op.regions or not op.results:
+            return False
+        given = 0
+        for value in op.operands:
+            if value is not None:
+                if value.weight is None:
+                    return False
+                given += value.type.bytes
+        made = sum(value.type.bytes for value in op.results)
+        return given <= self.limit and made <= min(self.limit, max(SMALL, self.growth * given))
+
+
+def _fold(module: Module, op: Op) -> None:
+    values = []
+    for result, array in zip(op.results, Run().results(op), strict=True):
+        kind = tensor(element_of(array.dtype).name, array.shape, result.type.counts)
+        values.append(module.add_weight("c", kind, Data(array)))
+    op.replace(values)

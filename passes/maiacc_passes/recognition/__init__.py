@@ -1,0 +1,1 @@
+"""Composites recognised in the ops that exporters write for them."""

@@ -1,0 +1,151 @@
+"""What attention carries in its canonical form: masks, scales, heads that share a key.
+
+Assumes: attention is recognised. Promises: results up to rounding. In:
+
+    %1 = reshape(%k) {shape=[1, 8, 1, 128, 64]} : fp32[1, 8, 1, 128, 64]
+    %2 = broadcast(%1) {shape=[1, 8, 4, 128, 64]} : fp32[1, 8, 4, 128, 64]
+    %3 = reshape(%2) {shape=[1, 32, 128, 64]} : fp32[1, 32, 128, 64]
+    %4 = attention(%q, %3, %3, @causal) {scale=0.12499999} : fp32[1, 32, 128, 64]
+
+Out:
+
+    %1 = attention(%q, %k, %k) {causal=true, scale=0.125, groups=4} : fp32[1, 32, 128, 64]
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from maiacc_passes.ir.build import Builder
+from maiacc_passes.ir.graph import Op, Value
+from maiacc_passes.matching import constant, made_by, scalar
+from maiacc_passes.recognition.attention import NEVER
+from maiacc_passes.rewriting import Replacement, Rule
+
+
+def with_attrs(op: Op, b: Builder, *operands: Value | None, **attrs: object) -> Value:
+    """An attention like another."""
+    return b("attention", *operands, **{**op.attrs, **attrs})
+
+
+def plain_scale(op: Op, b: Builder) -> Replacement:
+    """A scale that is 1 / sqrt(size) up to rounding is that in fp32."""
+    q = op.operands[0]
+    assert q is not None
+    usual = float(np.float32(1 / math.sqrt(max(q.type.shape[3], 1))))
+    scale: float = op.attrs["scale"]
+    if scale == usual or not math.isclose(scale, usual, rel_tol=1e-6):
+        return None
+    return with_attrs(op, b, *op.operands, scale=usual)
+
+
+def shared_heads(op: Op, b: Builder) -> Replacement:
+    """Keys and values whose heads are repeated: heads of queries share them."""
+    q, k, v = op.operands[:3]
+    first, second = _repeated(k, b), _repeated(v, b)
+    if first is None or second is None or first[1] != second[1]:
+        return None
+    groups: int = op.attrs["groups"] * first[1]
+    return with_attrs(op, b, q, first[0], second[0], *op.operands[3:], groups=groups)
+
+
+def _repeated(value: Value | None, b: Builder) -> tuple[Value, int] | None:
+    """What a value [batch, heads * n, rows, size] repeats n times, each head by itself; and n."""
+    joined = made_by(value, "reshape")
+    spread = None if joined is None else made_by(joined.operands[0], "broadcast")
+    split = None if spread is None else spread.operands[0]
+    if joined is None or spread is None or split is None:
+        return None
+    wide, narrow = spread.result.type.shape, split.type.shape
+    stretched = [axis for axis in range(len(narrow)) if narrow[axis] != wide[axis]]
+    if len(wide) != len(narrow) or len(stretched) != 1:
+        return None
+    (axis,) = stretched
+    batch, heads, rows, size = joined.result.type.shape
+    times, inner = wide[axis], math.prod(wide[axis + 1 :])
+    if heads % times or inner != rows * size:
+        return None
+    return b("reshape", split, shape=(batch, heads // times, rows, size)), times
+
+
+def chosen_mask(op: Op, b: Builder) -> Replacement:
+    """An added mask of 0 and very negative numbers is one that chooses, if it is known and lets
+    every query see some key, or if what it adds is -inf."""
+    mask = op.operand(3)
+    if mask is None or mask.type.dtype == "bool":
+        return None
+    array = constant(mask)
+    if array is not None:
+        wide = array.astype(np.float64)
+        seen = wide == 0
+        if not (seen | (wide <= NEVER)).all():
+            return None
+        if not seen.any(-1).all() and not (wide[~seen] == -np.inf).all():
+            return None
+        return with_attrs(op, b, *op.operands[:3], b.constant(seen))
+    choice = made_by(mask, "select")
+    if choice is None or scalar(choice.operands[1]) != 0:
+        return None
+    if scalar(choice.operands[2]) != -math.inf:
+        return None
+    return with_attrs(op, b, *op.operands[:3], choice.operands[0])
+
+
+def causal_mask(op: Op, b: Builder) -> Replacement:
+    """A known mask by which query i sees keys up to i + offset; or all of them."""
+    mask = op.operand(3)
+    array = constant(mask)
+    if array is None or array.dtype != np.bool_ or op.attrs["causal"] or op.attrs["window"] >= 0:
+        return None
+    if array.all():
+        return with_attrs(op, b, *op.operands[:3])
+    q, k = op.operands[:2]
+    assert q is not None
+    assert k is not None
+    rows, keys = q.type.shape[2], k.type.shape[2]
+    if array.ndim < 2 or array.shape[-2:] != (rows, keys):
+        return None
+    offset = int(array.reshape(-1, rows, keys)[0, 0].sum()) - 1
+    ahead = np.arange(keys) - np.arange(rows)[:, np.newaxis]
+    if not (array == (ahead <= offset)).all():
+        return None
+    return with_attrs(op, b, *op.operands[:3], causal=True, offset=offset)
+
+
+def needless_causal(op: Op, b: Builder) -> Replacement:
+    """Causal attention of which every query sees every key."""
+    k = op.operands[1]
+    assert k is not None
+    if not op.attrs["causal"] or op.attrs["offset"] < k.type.shape[2] - 1:
+        return None
+    offset = op.attrs["offset"] if op.attrs["window"] >= 0 else 0
+    return with_attrs(op, b, *op.operands, causal=False, offset=offset)
+
+
+def no_empty_rows(op: Op, b: Builder) -> Replacement:
+    """What rows without a key give does not matter where there are none."""
+    mask = op.operand(3)
+    if not op.attrs["masked_zero"] or op.attrs["window"] >= 0:
+        return None
+    if op.attrs["causal"] and (op.attrs["offset"] < 0 or mask is not None):
+        return None
+    if mask is not None:
+        array = constant(mask)
+        if array is None:
+            return None
+        seen = array if array.dtype == np.bool_ else array.astype(np.float64) > -np.inf
+        if not seen.any(-1).all():
+            return None
+    return with_attrs(op, b, *op.operands, masked_zero=False)
+
+
+RULES = (
+    Rule("scale of attention", ("attention",), plain_scale, "bound"),
+    Rule("heads that share a key", ("attention",), shared_heads),
+    Rule("mask that chooses", ("attention",), chosen_mask, "bound"),
+    Rule("causal mask", ("attention",), causal_mask),
+    Rule("causal and all seen", ("attention",), needless_causal),
+    Rule("no rows without a key", ("attention",), no_empty_rows),
+)
