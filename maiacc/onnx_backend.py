@@ -22,6 +22,7 @@ from maiacc_passes.ir.evaluate import evaluate
 from maiacc_passes.ir.graph import Module
 from maiacc_passes.ir.types import ELEMENTS
 from maiacc_passes.ir.weights import Array
+from maiacc_passes.pipeline import PIPELINE, run
 
 #: How often a model is imported again because it needs to know more.
 ROUNDS = 8
@@ -35,15 +36,18 @@ class IRRep(BackendRep):
         constants = {proto.name for proto in model.graph.initializer}
         self.names = [info.name for info in model.graph.input if info.name not in constants]
 
-    def run(self, inputs: Sequence[Any] | Mapping[str, Any], **_: Any) -> tuple[Array, ...]:
-        """The outputs, in the order of the model. Raises ``MaiaccError``."""
+    def run(
+        self, inputs: Sequence[Any] | Mapping[str, Any], lift: bool = False, **_: Any
+    ) -> tuple[Array, ...]:
+        """The outputs, in the order of the model; ``lift`` computes them in float64. Raises
+        ``MaiaccError``."""
         named = isinstance(inputs, Mapping)
         given = dict(inputs if named else zip(self.names, inputs, strict=False))
         types = {info.name: info.type.tensor_type.elem_type for info in self.model.graph.input}
         arrays = {name: array_for(value, types[name]) for name, value in given.items()}
         module, bound = self._module(arrays)
         left = {name: array for name, array in arrays.items() if name not in bound}
-        found = evaluate(module, left, trim=True)
+        found = evaluate(module, left, lift, trim=True)
         return tuple(found[name] for name in module.outputs)
 
     def _module(self, arrays: Mapping[str, Array]) -> tuple[Module, set[str]]:
@@ -60,6 +64,7 @@ class IRRep(BackendRep):
                 for name in problem.inputs
             }
             if not problems:
+                run(module, [step.made for step in PIPELINE])
                 return module, bound
             if needed <= bound or len(needed) == 0:
                 raise ErrorList(problems)

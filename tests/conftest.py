@@ -16,6 +16,9 @@ GOLDEN = Path(__file__).resolve().parent / "golden"
 # user's own cache.
 os.environ.setdefault("MAIACC_CACHE", str(ROOT / ".pytest_cache" / "maiacc"))
 
+# Tests run side by side already; more threads in each make all of them several times slower.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files")

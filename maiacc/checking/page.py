@@ -108,9 +108,15 @@ def _blockers(found: Survey) -> Iterator[str]:
 
 
 def _too_large(found: Survey) -> Iterator[str]:
-    weights = sorted(found.module.weights.values(), key=lambda w: -w.type.bytes)
-    items = [f"{w.name} : {w.type}, {size(w.type.bytes)}" for w in weights[:5]]
-    yield from _listed("largest", items)
+    """The largest tensors of those that have to be there at once or throughout."""
+    weights = [(w.type.bytes, f"{w.name} : {w.type}") for w in found.module.weights.values()]
+    values = [
+        (value.type.bytes, f"{', '.join(op.location.nodes)} : {value.type}")
+        for op in found.module.main
+        for value in op.results
+    ]
+    largest = sorted([*weights, *values], key=lambda item: -item[0])[:5]
+    yield from _listed("largest", [f"{printable(text)}, {size(n)}" for n, text in largest])
 
 
 def _table(found: Survey) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from maiacc.frontend.limits import room
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.evaluate import Run
 from maiacc_passes.ir.graph import Module, Op, Region, Value
@@ -111,4 +112,4 @@ def _small(op: Op, limit: int) -> bool:
     """Whether an op can be computed in no time."""
     most = limit if op.row.kind in _CHEAP else min(limit, COSTLY)
     values = (*op.results, *op.operands)
-    return all(value is None or value.type.bytes <= most for value in values)
+    return all(value is None or room(value.type) <= most for value in values)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import onnx
+from onnx import defs
 
 from maiacc_isa.errors import MaiaccError
 
@@ -23,13 +24,50 @@ def header_problems(model: onnx.ModelProto) -> list[MaiaccError]:
         return [MaiaccError("E1301", "the model has no graph")]
     if model.ir_version not in IR_VERSIONS:
         return [_version("the IR version", model.ir_version, IR_VERSIONS)]
-    problems = opset_problems(model.opset_import, "the model")
+    wrong = next((text for text in _texts(model.graph) if not is_text(text)), None)
+    if wrong is not None:
+        return [not_text("a name in the graph", wrong)]
+    problems = opset_problems(_as_first_read(model), "the model")
     given = any(o.domain in ONNX_DOMAINS for o in model.opset_import)
     if not given and any(node.domain in ONNX_DOMAINS for node in model.graph.node):
         problems.append(
             MaiaccError("E1302", "the model does not say which version of ONNX it is of")
         )
     return problems
+
+
+def _texts(graph: onnx.GraphProto) -> Iterator[object]:
+    """What is looked at before the whole graph is checked."""
+    for info in graph.input:
+        yield info.name
+        for dim in info.type.tensor_type.shape.dim:
+            yield dim.dim_param
+    for node in graph.node:
+        yield node.op_type
+        yield node.domain
+
+
+def _as_first_read(model: onnx.ModelProto) -> list[onnx.OperatorSetIdProto]:
+    """The versions a model needs. An opset older than any that is read is the first one that is, if
+    none of the model's operators has changed since."""
+    found = []
+    for entry in model.opset_import:
+        old = plain_domain(entry.domain) == "" and 0 < entry.version < OPSETS.start
+        if old and all(_unchanged(node, entry.version) for node in model.graph.node):
+            entry = onnx.OperatorSetIdProto(domain=entry.domain, version=OPSETS.start)
+        found.append(entry)
+    return found
+
+
+def _unchanged(node: onnx.NodeProto, version: int) -> bool:
+    name = node.op_type
+    if plain_domain(node.domain) or any(a.HasField("g") for a in node.attribute):
+        return False
+    try:
+        then, now = (defs.get_schema(name, opset, "") for opset in (version, OPSETS.start))
+    except defs.SchemaError:
+        return False
+    return then.since_version == now.since_version
 
 
 def opset_problems(imports: Iterable[onnx.OperatorSetIdProto], owner: str) -> list[MaiaccError]:

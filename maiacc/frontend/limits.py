@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,8 +14,9 @@ from maiacc_passes.ir.types import Type
 #: Nodes of a model, with those of bodies and functions, each counted where it is written.
 NODES = 1_000_000
 
-#: Nodes imported and ops made, with functions and loops written out.
-OPS = 2_000_000
+#: Nodes imported and ops made, with functions and loops written out: never more than the first, and
+#: of small models so many, and so many for each node.
+OPS, OPS_OF_ANY, OPS_OF_A_NODE = 2_000_000, 100_000, 100
 
 #: Bytes of one tensor.
 BYTES = 1 << 36
@@ -35,19 +37,24 @@ NAME = 16_384
 class Exhausted(Exception):  # noqa: N818  ends an import, whatever is being tried
     """The budget of operations is used up; ``problem`` says so."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self.problem = MaiaccError(
             "E1308",
             "the model is too large with its functions and loops written out",
-            expected=f"at most {OPS} operations",
+            expected=f"at most {most} operations",
             hint="look for functions that call each other, or loops in loops",
         )
         super().__init__(self.problem.message)
 
 
+def room(kind: Type) -> int:
+    """The bytes of a tensor, as if no size were 0: work along the others is done all the same."""
+    return math.prod(max(extent, 1) for extent in kind.shape) * kind.element.bits // 8
+
+
 def check_size(kind: Type, name: str = "") -> Type:
     """A type, unless no tensor can be so large. Raises ``MaiaccError`` E1308."""
-    if kind.rank > RANK or kind.bytes > BYTES:
+    if kind.rank > RANK or room(kind) > BYTES:
         called = f"tensor {name!r}" if name else "a tensor"
         text = str(kind) if kind.rank <= RANK else f"{kind.rank} axes"
         raise MaiaccError(
@@ -60,18 +67,19 @@ def check_size(kind: Type, name: str = "") -> Type:
 
 
 class Metered(Builder):
-    """A builder that makes so many ops, of tensors so large, and no more."""
+    """A builder that makes so many ops, of tensors so large, and no more. ``nodes`` is how many
+    nodes the model has as it is written."""
 
-    def __init__(self, module: Module) -> None:
+    def __init__(self, module: Module, nodes: int = 0) -> None:
         super().__init__(module)
-        self.left = OPS
+        self.most = self.left = min(OPS, OPS_OF_ANY + OPS_OF_A_NODE * nodes)
         self._fine: set[Type] = set()
 
     def spend(self) -> None:
         """One more node or op. Raises ``Exhausted``."""
         self.left -= 1
         if self.left < 0:
-            raise Exhausted
+            raise Exhausted(self.most)
 
     def op(
         self, name: str, *operands: Value | None, regions: Sequence[Region] = (), **attrs: Any

@@ -60,7 +60,8 @@ def imported(
         return module, problems
     opsets = {"" if o.domain == "ai.onnx" else o.domain: o.version for o in model.opset_import}
     functions = {key_of(f.domain, f.name, f.overload): f for f in model.functions}
-    importing = Importing(module, opsets, functions, folder)
+    nodes = len(model.graph.node) + sum(len(function.node) for function in model.functions)
+    importing = Importing(module, opsets, functions, folder, nodes)
     scope = Scope(opsets=opsets)
     try:
         _bind_inputs(importing, model.graph, scope, settings)
@@ -71,6 +72,9 @@ def imported(
         return module, [*importing.problems, problem]
     except Exhausted as problem:
         return module, [*importing.problems, problem.problem]
+    except MemoryError:
+        message = "importing the model needs more memory than there is"
+        return module, [*importing.problems, MaiaccError("E1308", message)]
     importing.problems += contradictions(model.graph, scope.values)
     if not importing.problems:
         finish(importing.builder, [value for value in outputs if value is not None])

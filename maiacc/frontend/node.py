@@ -113,8 +113,11 @@ class Node:
         )
 
     def static_ints(self, index: int, what: str) -> tuple[int, ...]:
-        """The same as integers."""
-        return tuple(int(x) for x in self.static(index, what).reshape(-1))
+        """The same as integers. Refuses with E1304 where they are of another type."""
+        array = self.static(index, what)
+        if array.dtype.kind not in "iu":
+            self.fail("E1304", what, expected="integers", found=str(self.type(index)))
+        return tuple(int(x) for x in array.reshape(-1))
 
     # ---- attributes -----------------------------------------------------------------------
     def has(self, name: str) -> bool:

@@ -21,7 +21,7 @@ from maiacc.frontend.limits import DEPTH, Metered
 from maiacc.frontend.node import Given, Node, node_name
 from maiacc.frontend.origin import as_error, location_of
 from maiacc.frontend.registry import REFUSED, entry_for
-from maiacc.frontend.signature import check_signature
+from maiacc.frontend.signature import check_signature, check_types
 from maiacc_isa.errors import ErrorList, MaiaccError
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.expand import finish
@@ -66,12 +66,13 @@ class Importing:
         opsets: Mapping[str, int],
         functions: Mapping[Key, onnx.FunctionProto],
         folder: Path | None,
+        nodes: int = 0,
     ) -> None:
         self.module = module
         self.opsets = opsets
         self.functions = functions
         self.folder = folder
-        self.builder = Metered(module)
+        self.builder = Metered(module, nodes)
         self.problems: list[MaiaccError] = []
         self._folded_bytes = 0
         self.constants = Constants(module, folder)
@@ -224,17 +225,20 @@ class Importing:
             entry = entry_for(domain, proto.op_type, version)
             if function is not None:
                 outputs = self.call(node, function)
-            elif entry is not None:
-                found = entry.importer(node)
-                outputs = [found] if isinstance(found, Value) else list(found)
             else:
-                outputs = self.body(node)
-            return self._folded(last, outputs)
+                check_types(node)
+                found = self.body(node) if entry is None else entry.importer(node)
+                outputs = [found] if isinstance(found, Value) else list(found)
+            return self._made(node, last, outputs)
         finally:
             self.builder.location = kept
 
-    def _folded(self, last: Op | None, outputs: Sequence[Value | None]) -> Sequence[Value | None]:
+    def _made(
+        self, node: Node, last: Op | None, outputs: Sequence[Value | None]
+    ) -> Sequence[Value | None]:
         """What a node makes, as constants if nothing but constants is needed."""
+        if any(node.wants(number) for number in range(len(outputs), len(node.proto.output))):
+            node.fail("E1304", "it does not make so many outputs", expected=str(len(outputs)))
         limit = LIMIT if self._folded_bytes < MEMORY else SMALL
         found = folded(self.module, self.builder.region, last, outputs, limit)
         for old, new in zip(outputs, found, strict=True):

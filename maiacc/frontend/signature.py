@@ -9,14 +9,20 @@ from typing import Any
 import onnx
 from onnx import defs
 
+from maiacc.frontend.dtypes import DTYPES
+from maiacc.frontend.node import Node
 from maiacc_isa.errors import MaiaccError
+
+_NAMES = frozenset(onnx.TensorProto.DataType.keys())
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What an operator takes and gives. ``attributes`` has the type of each by name."""
+    """What an operator takes and gives. ``attributes`` has the type of each by name, ``types`` the
+    element types of each input; none where it is no tensor. The last may be there many times."""
 
     inputs: tuple[int, int]
+    types: tuple[frozenset[str], ...]
     outputs: tuple[int, int]
     attributes: dict[str, int]
     required: frozenset[str]
@@ -32,10 +38,29 @@ def signature(domain: str, name: str, version: int) -> Signature | None:
     attributes = schema.attributes
     return Signature(
         (schema.min_input, schema.max_input),
+        tuple(frozenset(map(_dtype, formal.types)) - {""} for formal in schema.inputs),
         (schema.min_output, schema.max_output),
         {key: int(attribute.type.value) for key, attribute in attributes.items()},
         frozenset(key for key, attribute in attributes.items() if attribute.required),
     )
+
+
+def _dtype(text: str) -> str:
+    """An element type that a schema writes as ``tensor(float)``; empty for what is not known."""
+    name = text.removeprefix("tensor(").removesuffix(")").upper()
+    return DTYPES.get(onnx.TensorProto.DataType.Value(name), "") if name in _NAMES else ""
+
+
+def check_types(node: Node) -> None:
+    """Raises ``MaiaccError`` E1304 for inputs of element types that the operator does not take."""
+    known = signature(node.domain, node.op_type, node.version)
+    if known is None or not known.types:
+        return
+    for number, value in enumerate(node.inputs):
+        allowed = known.types[min(number, len(known.types) - 1)]
+        if value is not None and allowed and value.type.dtype not in allowed:
+            message = f"does not take such elements as input {number}"
+            raise _wrong(node.proto, message, ", ".join(sorted(allowed)), str(value.type))
 
 
 def check_signature(proto: onnx.NodeProto, domain: str, version: int) -> None:

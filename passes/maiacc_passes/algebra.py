@@ -19,10 +19,15 @@ from collections.abc import Callable
 
 from maiacc_passes.ir.build import Builder
 from maiacc_passes.ir.graph import Op, Value
-from maiacc_passes.matching import is_number, made_by, scalar, split_constant
+from maiacc_passes.matching import holds, is_number, made_by, never_negative, scalar, split_constant
 from maiacc_passes.rewriting import Replacement, Rule
 
 Apply = Callable[[Op, Builder], Replacement]
+
+
+def signed(value: Value | None) -> bool:
+    """Whether -x is an element of the type for each x, or wraps; powers of two have no sign."""
+    return value is not None and value.type.dtype != "e8m0"
 
 
 def neutral(number: float, commutes: bool = True) -> Apply:
@@ -53,7 +58,7 @@ def twice(inner: str) -> Apply:
 
     def apply(op: Op, b: Builder) -> Replacement:
         first = made_by(op.operands[0], inner)
-        return None if first is None else first.operands[0]
+        return None if first is None or not signed(first.operands[0]) else first.operands[0]
 
     return apply
 
@@ -82,7 +87,7 @@ def subtract_constant(op: Op, b: Builder) -> Replacement:
     number = scalar(y)
     if x is None or y is None or number is None or x.weight is not None:
         return None
-    if y.type.size != 1 or not y.type.element.is_float:
+    if y.type.size != 1 or not y.type.element.is_float or not signed(y):
         return None
     return b("add", x, b.constant(_filled(y, -number), y.type.dtype))
 
@@ -116,7 +121,8 @@ def one_over(op: Op, b: Builder) -> Replacement:
 
 
 def power(op: Op, b: Builder) -> Replacement:
-    """x^1 = x, x^2 = x * x, x^-1 = recip(x), x^0.5 = sqrt(x)."""
+    """x^1 = x, x^2 = x * x, x^-1 = recip(x); x^0.5 = sqrt(x) and x^-0.5 = rsqrt(x) if x is not
+    negative, because the powers of -inf are no roots."""
     x, y = op.operands
     number = scalar(y)
     if x is None or number is None or x.type is not op.result.type:
@@ -129,7 +135,9 @@ def power(op: Op, b: Builder) -> Replacement:
         return None
     if number == -1:
         return b("recip", x)
-    return b("sqrt", x) if number == 0.5 else None
+    if abs(number) != 0.5 or not never_negative(x):
+        return None
+    return b("sqrt" if number > 0 else "rsqrt", x)
 
 
 def reciprocal_root(op: Op, b: Builder) -> Replacement:
@@ -165,7 +173,7 @@ def add_negative(op: Op, b: Builder) -> Replacement:
     """x + (-y) = x - y."""
     for x, y in (op.operands, op.operands[::-1]):
         inverse = made_by(y, "neg")
-        if inverse is not None and x is not None:
+        if inverse is not None and x is not None and signed(x):
             return b("sub", x, inverse.operands[0])
     return None
 
@@ -173,7 +181,9 @@ def add_negative(op: Op, b: Builder) -> Replacement:
 def subtract_negative(op: Op, b: Builder) -> Replacement:
     """x - (-y) = x + y."""
     inverse = made_by(op.operands[1], "neg")
-    return None if inverse is None else b("add", op.operands[0], inverse.operands[0])
+    if inverse is None or not signed(op.operands[0]):
+        return None
+    return b("add", op.operands[0], inverse.operands[0])
 
 
 def max_zero(op: Op, b: Builder) -> Replacement:
@@ -225,25 +235,14 @@ def convert_twice(op: Op, b: Builder) -> Replacement:
     x = None if first is None else first.operands[0]
     if first is None or x is None or not holds(first.result.type.dtype, x.type.dtype):
         return None
+    # Integers wrap, but what has been a float saturates.
+    ints = x.type.element.is_int and op.result.type.element.is_int
+    saturates = ints and first.result.type.element.is_float
+    if saturates and not holds(op.result.type.dtype, x.type.dtype):
+        return None
     if x.type is op.result.type:
         return x
     return b("cvt", x, **op.attrs)
-
-
-#: Float types by what they hold: each holds those named.
-HOLDS = {
-    "fp64": ("fp32", "fp16", "bf16", "e4m3", "e5m2", "int32", "int16", "int8", "uint8", "uint16"),
-    "fp32": ("fp16", "bf16", "e4m3", "e5m2", "int16", "int8", "uint8", "uint16", "bool"),
-    "fp16": ("e4m3", "e5m2", "int8", "uint8", "bool"),
-    "bf16": ("e4m3", "e5m2", "int8", "uint8", "bool"),
-    "int64": ("int32", "int16", "int8", "uint32", "uint16", "uint8", "bool"),
-    "int32": ("int16", "int8", "uint16", "uint8", "bool"),
-}
-
-
-def holds(outer: str, inner: str) -> bool:
-    """Whether a type has every value of another."""
-    return outer == inner or inner in HOLDS.get(outer, ())
 
 
 def sum_of_squares(op: Op, b: Builder) -> Replacement:
@@ -266,7 +265,7 @@ RULES = (
     Rule("divide by a power of two", ("div",), divide_constant),
     Rule("1 / x", ("div",), one_over),
     Rule("powers", ("pow",), power, "bound"),
-    Rule("reciprocal of a root", ("recip",), reciprocal_root),
+    Rule("reciprocal of a root", ("recip",), reciprocal_root, "bound"),
     Rule("divide by a root", ("div",), divide_by_root, "bound"),
     Rule("multiply by a reciprocal", ("mul",), multiply_reciprocal, "bound"),
     Rule("multiply by -1", ("mul",), times_minus_one),

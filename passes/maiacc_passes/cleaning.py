@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from maiacc_passes.ir.graph import Module, Op, Region, Value
-from maiacc_passes.ir.weights import Bytes, Data, Source, Splat
+from maiacc_passes.ir.weights import Bytes, Data, Missing, Source, Splat
 
 #: Constants in memory of up to so many bytes are compared by their bytes.
 COMPARED = 1 << 16
@@ -125,7 +125,7 @@ def _identity(source: Source) -> object | None:
     """What tells a constant from others of its type; None if that would cost too much."""
     if isinstance(source, Splat):
         return "splat", source.value.tobytes()
-    if isinstance(source, Bytes):
+    if isinstance(source, Bytes | Missing):
         return source
     if isinstance(source, Data):
         if source.value.nbytes <= COMPARED:

@@ -5,11 +5,11 @@ and never one that is larger than ``growth`` times what it is made of: an expand
 In:
 
     weight @a : fp32[2] = inline [1.0, 2.0]
-    %0 = exp(@a) : fp32[2]
+    %0 = neg(@a) : fp32[2]
 
 Out:
 
-    weight @c : fp32[2] = inline [2.7182817, 7.389056]
+    weight @c : fp32[2] = inline [-1.0, -2.0]
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.evaluate import Run
 from maiacc_passes.ir.graph import Module, Op
 from maiacc_passes.ir.types import element_of, tensor
-from maiacc_passes.ir.weights import Data
+from maiacc_passes.ir.weights import Data, Missing
 
 #: Constants up to so many bytes may grow as they like.
 SMALL = 4096
@@ -40,27 +41,36 @@ class Fold:
         """How many ops went."""
         count = 0
         for op in module.main.walk():
-            if op.region is not None and self._foldable(op):
-                _fold(module, op)
+            if op.region is not None and self._foldable(op) and _fold(module, op):
                 count += 1
         return count
 
     def _foldable(self, op: Op) -> bool:
         if not op.row.pure or op.regions or not op.results:
             return False
+        # A size that the data decide is known to who computes it, not to a constant.
+        if any(value.type.counts for value in op.results):
+            return False
         given = 0
         for value in op.operands:
             if value is not None:
-                if value.weight is None:
+                if value.weight is None or isinstance(value.weight.source, Missing):
                     return False
                 given += value.type.bytes
         made = sum(value.type.bytes for value in op.results)
         return given <= self.limit and made <= min(self.limit, max(SMALL, self.growth * given))
 
 
-def _fold(module: Module, op: Op) -> None:
+def _fold(module: Module, op: Op) -> bool:
+    """Whether an op could be computed. What is refused, such as an index that is outside, may
+    stand where it never runs."""
+    try:
+        arrays = Run().results(op)
+    except IRError:
+        return False
     values = []
-    for result, array in zip(op.results, Run().results(op), strict=True):
+    for result, array in zip(op.results, arrays, strict=True):
         kind = tensor(element_of(array.dtype).name, array.shape, result.type.counts)
         values.append(module.add_weight("c", kind, Data(array)))
     op.replace(values)
+    return True

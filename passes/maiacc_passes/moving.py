@@ -22,29 +22,39 @@ Ints = tuple[int, ...]
 
 
 def atoms(before: Ints, after: Ints) -> list[tuple[list[int], list[int]]] | None:
-    """Runs of axes of two shapes that hold the same elements, as short as they can be; None for
-    shapes without elements."""
+    """Runs of axes of two shapes of one size that hold the same elements, as short as they can be;
+    None for shapes without elements."""
     if 0 in before or 0 in after:
         return None
-    found = []
+    found: list[tuple[list[int], list[int]]] = []
     i = j = 0
     while i < len(before) or j < len(after):
-        left: list[int] = []
-        right: list[int] = []
-        size, other = 1, 1
-        while (not left and not right) or size != other:
-            if size <= other and i < len(before):
-                left.append(i)
-                size *= before[i]
-                i += 1
-            elif j < len(after):
-                right.append(j)
-                other *= after[j]
-                j += 1
-            else:
-                return None
+        one, two = before[i : i + 1], after[j : j + 1]
+        if one == two:
+            left, right = [i], [j]
+        elif 1 in one:
+            left, right = [i], []
+        elif 1 in two:
+            left, right = [], [j]
+        else:
+            left, right = _run(before, after, i, j)
         found.append((left, right))
+        i, j = i + len(left), j + len(right)
     return found
+
+
+def _run(before: Ints, after: Ints, i: int, j: int) -> tuple[list[int], list[int]]:
+    """The shortest run from two axes on that differ in size."""
+    left, right = [i], [j]
+    size, other = before[i], after[j]
+    while size != other:
+        if size < other:
+            left.append(left[-1] + 1)
+            size *= before[left[-1]]
+        else:
+            right.append(right[-1] + 1)
+            other *= after[right[-1]]
+    return left, right
 
 
 def transpose_of_reshape(op: Op, b: Builder) -> Replacement:
@@ -65,11 +75,14 @@ def transpose_of_reshape(op: Op, b: Builder) -> Replacement:
             return None
     if any(order[k] != order[k - 1] and order[k] in order[:k] for k in range(1, len(order))):
         return None
-    left_out = [n for n in range(len(runs)) if n not in kept]
-    perm = tuple(axis for number in (*kept, *left_out) for axis in runs[number][0])
-    if perm == tuple(range(len(perm))):
+    perm = [axis for number in kept for axis in runs[number][0]]
+    # Axes of size 1 that the reshape left out stay where they are.
+    for axis in range(x.type.rank):
+        if axis not in perm:
+            perm.insert(axis, axis)
+    if perm == list(range(len(perm))):
         return None
-    return b("reshape", b("transpose", x, perm=perm), shape=op.result.type.shape)
+    return b("reshape", b("transpose", x, perm=tuple(perm)), shape=op.result.type.shape)
 
 
 def transpose_of_broadcast(op: Op, b: Builder) -> Replacement:
@@ -113,6 +126,53 @@ def slice_of_unary(op: Op, b: Builder) -> Replacement:
     if any(y is None or y.type.size != 1 for y in rest):
         return None
     return b(inner.name, b("slice", x, **op.attrs), *rest, **inner.attrs)
+
+
+def slice_of_broadcast(op: Op, b: Builder) -> Replacement:
+    """slice(broadcast(x)) = broadcast(slice(x))."""
+    view = made_by(op.operands[0], "broadcast")
+    x = None if view is None else view.operands[0]
+    if view is None or x is None or x.type.counts:
+        return None
+    more = view.result.type.rank - x.type.rank
+    starts, sizes, steps = [0] * x.type.rank, list(x.type.shape), [1] * x.type.rank
+    for axis in range(x.type.rank):
+        if x.type.shape[axis] == view.result.type.shape[axis + more]:
+            starts[axis], sizes[axis], steps[axis] = (
+                op.attrs[name][axis + more] for name in ("starts", "sizes", "steps")
+            )
+    cut = b("slice", x, starts=tuple(starts), sizes=tuple(sizes), steps=tuple(steps))
+    return b("broadcast", cut, shape=op.result.type.shape)
+
+
+def every_other(op: Op, b: Builder) -> Replacement:
+    """A slice of every n-th element of an axis is one element of an axis of n, if there is one."""
+    view = made_by(op.operands[0], "reshape")
+    x = None if view is None else view.operands[0]
+    if view is None or x is None or x.type.counts or x.type.rank < 2:
+        return None
+    *outer, times, each = x.type.shape
+    shape, (start, size, step) = view.result.type.shape, _last(op)
+    if (*outer, times * each) != shape or (size, step) != (times, each) or start >= each:
+        return None
+    if each == 1 or any(_cut(op, axis) for axis in range(len(outer))):
+        return None
+    rank = x.type.rank
+    starts, sizes = (0,) * (rank - 1) + (start,), (*outer, times, 1)
+    one = b("slice", x, starts=starts, sizes=sizes, steps=(1,) * rank)
+    return b("reshape", one, shape=op.result.type.shape)
+
+
+def _last(op: Op) -> Ints:
+    return tuple(op.attrs[name][-1] for name in ("starts", "sizes", "steps"))
+
+
+def _cut(op: Op, axis: int) -> bool:
+    """Whether a slice leaves something of an axis out, or turns it round."""
+    x = op.operands[0]
+    assert x is not None
+    found = tuple(op.attrs[name][axis] for name in ("starts", "sizes", "steps"))
+    return found != (0, x.type.shape[axis], 1)
 
 
 def slice_of_concat(op: Op, b: Builder) -> Replacement:
@@ -162,6 +222,8 @@ def slice_of_reshape(op: Op, b: Builder) -> Replacement:
 
 RULES = (
     Rule("slice of a function", ("slice",), slice_of_unary),
+    Rule("slice of a broadcast", ("slice",), slice_of_broadcast),
+    Rule("every other element", ("slice",), every_other),
     Rule("slice in a concatenation", ("slice",), slice_of_concat),
     Rule("slice of a reshape", ("slice",), slice_of_reshape),
     Rule("transpose of a reshape", ("transpose",), transpose_of_reshape),

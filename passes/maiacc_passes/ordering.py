@@ -39,7 +39,8 @@ class Order:
         regions = [module.main]
         for region in regions:
             regions += [inner for op in region for inner in op.regions]
-        return sum(_ordered(region) for region in regions)
+        # Inner ones first: what their ops need first, the op around them needs first.
+        return sum(_ordered(region) for region in reversed(regions))
 
 
 def _ordered(region: Region) -> int:

@@ -23,6 +23,8 @@ from maiacc_passes.recognition import (
     activations,
     attention,
     caches,
+    conversions,
+    groups,
     masks,
     norms,
     rope,
@@ -31,7 +33,10 @@ from maiacc_passes.recognition import (
 )
 from maiacc_passes.rewriting import Rule
 
-FAMILIES = (softmax, norms, activations, rope, attention, masks, routing, caches)
+FAMILIES = (
+    softmax, norms, groups, activations, rope, attention, masks, routing, caches,
+    conversions,
+)  # fmt: skip
 
 RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES for rule in family.RULES)
 

@@ -76,6 +76,7 @@ def _applied(module: Module, op: Op, rule: Rule) -> list[Op] | None:
     b = Builder(module, region, op, op.location)
     found = rule.apply(op, b)
     if found is None:
+        _undo(op, before)
         return None
     values = [found] if isinstance(found, Value) else list(found)
     users = [user for value in op.results for user in value.uses]
@@ -88,25 +89,29 @@ def _applied(module: Module, op: Op, rule: Rule) -> list[Op] | None:
     while at is not None and at.location is nodes and at not in users:
         new.append(at)
         at = at.next
-    for maker in makers:
-        drop(maker)
+    gone = [where for maker in makers for where in drop(maker)]
+    for one in new:
+        for where in gone:
+            one.location = where.merged(one.location)
     return [*new, *users, *(maker for maker in makers if maker.region is not None)]
 
 
-def drop(op: Op) -> None:
-    """Erases an op that nobody needs, and what only it needed."""
+def _undo(op: Op, before: Op | None) -> None:
+    """Erases what a rule put in front of an op before it gave up."""
+    while op.previous is not before:
+        assert op.previous is not None
+        op.previous.erase()
+
+
+def drop(op: Op) -> list[Location]:
+    """Erases an op that nobody needs, and what only it needed; where they came from."""
     todo = [op]
+    found: list[Location] = []
     while todo:
         at = todo.pop()
         if at.region is None or not at.row.pure or any(value.uses for value in at.results):
             continue
         todo += [x.op for x in at.operands if x is not None and x.op is not None]
+        found.append(at.location)
         at.erase()
-
-
-def merged(*ops: Op) -> Location:
-    """The location of an op that does what several did."""
-    found = ops[0].location
-    for op in ops[1:]:
-        found = found.merged(op.location)
     return found

@@ -77,8 +77,11 @@ def slice_twice(op: Op, b: Builder) -> Replacement:
     pairs = zip(_ints(first, "starts"), _ints(first, "steps"), strict=True)
     mine = zip(_ints(op, "starts"), _ints(op, "steps"), strict=True)
     both = [(s + t * u, t * v) for (s, t), (u, v) in zip(pairs, mine, strict=True)]
-    starts, steps = tuple(s for s, _ in both), tuple(t for _, t in both)
-    return b("slice", first.operands[0], starts=starts, sizes=_ints(op, "sizes"), steps=steps)
+    sizes = _ints(op, "sizes")
+    # Where nothing is left, any start is good, but one outside is refused.
+    starts = tuple(s if size else 0 for (s, _), size in zip(both, sizes, strict=True))
+    steps = tuple(t for _, t in both)
+    return b("slice", first.operands[0], starts=starts, sizes=sizes, steps=steps)
 
 
 def broadcast_twice(op: Op, b: Builder) -> Replacement:
@@ -140,6 +143,20 @@ def no_padding(op: Op, b: Builder) -> Replacement:
     return op.operands[0]
 
 
+def kept_reduction(op: Op, b: Builder) -> Replacement:
+    """A reduction whose axes a reshape adds again, or takes away, keeps them or does not."""
+    total = made_by(op.operands[0], *REDUCTIONS)
+    if total is None or len(total.result.uses) > 1:
+        return None
+    axes, keep = _ints(total, "axes"), not total.attrs["keep"]
+    kinds = [None if x is None else x.type for x in total.operands]
+    made = total.row.result_types({"axes": axes, "keep": keep}, kinds)
+    if made[0] is not op.result.type:
+        return None
+    return b(total.name, total.operands[0], axes=axes, keep=keep)
+
+
+REDUCTIONS = ("rsum", "rprod", "rmax", "rmin", "rsumsq")
 VIEWS = ("reshape", "transpose", "broadcast", "slice")
 ELEMENTWISE = (
     "add", "sub", "mul", "div", "mod", "pow", "min", "max", "and", "or", "xor",
@@ -158,4 +175,5 @@ RULES = (
     Rule("concatenation of one", ("concat",), single_concat),
     Rule("concatenation in a concatenation", ("concat",), nested_concat),
     Rule("padding of nothing", ("pad",), no_padding),
+    Rule("axes of a reduction", ("reshape",), kept_reduction),
 )

@@ -11,6 +11,7 @@ from maiacc_isa.load import load
 SOURCES = [
     *(ROOT / "isa" / "maiacc_isa").rglob("*.py"),
     *(ROOT / "sim" / "maiacc_sim").rglob("*.py"),
+    *(ROOT / "passes" / "maiacc_passes").rglob("*.py"),
     *(ROOT / "maiacc").rglob("*.py"),
     *(ROOT / "isa" / "maiacc_isa" / "rows").glob("*.isa"),
 ]

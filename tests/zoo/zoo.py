@@ -122,7 +122,8 @@ def tensor(spec: dict[str, Any], seed: int, made: dict[str, np.ndarray]) -> np.n
     if rule == "normal":
         out = normal(seed, key, shape, fill["mean"], fill["std"], fill.get("centred", False))
     elif rule == "same":  # equal to another tensor, perhaps with its axes permuted
-        out = made[fill["of"]].transpose(fill.get("perm"))
+        out = made[fill["of"]]
+        out = out.transpose(fill["perm"]) if "perm" in fill else out
     elif rule == "data":  # the real values, compressed
         out = np.frombuffer(zlib.decompress(base64.b64decode(fill["zlib"])), dtype)
     elif rule == "sinusoid":

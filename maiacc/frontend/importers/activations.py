@@ -136,6 +136,8 @@ def _shrunk(node: Node, x: Value) -> Value:
     limit, bias = node.get_float("lambd", 0.5), node.get_float("bias", 0.0)
     if not x.type.element.is_float:
         # The attributes are converted to the type of x.
+        if not all(abs(number) < 1 << 62 for number in (limit, bias)):
+            node.fail("E1304", "lambd or bias", "a finite number", f"{limit}, {bias}")
         limit, bias = math.trunc(limit), math.trunc(bias)
     moved, zero = scalar(node, bias, x), scalar(node, 0, x)
     above = node.b("select", node.b("lt", scalar(node, limit, x), x), node.b("sub", x, moved), zero)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from maiacc.frontend.importers.common import reshaped, scalar
+from maiacc.frontend.importers.common import ramp, reshaped, scalar
 from maiacc.frontend.importers.interpolation import Taps
 from maiacc.frontend.importers.terms import clamped
 from maiacc.frontend.node import Node
@@ -34,9 +32,9 @@ class Bins:
         """Makes ops."""
         return self.node.b
 
-    def line(self, count: int, shape: tuple[int, ...]) -> Value:
-        """0, 1, 2 ... as a constant of a shape."""
-        return self.b.constant(np.arange(count).reshape(shape), self.start.type.dtype)
+    def line(self, count: int, rank: int, axis: int) -> Value:
+        """0, 1, 2 ... along an axis."""
+        return ramp(self.node, count, rank, axis, self.start.type.dtype)
 
     def column(self, x: Value, rank: int) -> Value:
         """A number for each region, with so many axes."""
@@ -45,8 +43,8 @@ class Bins:
     def samples(self, ratio: int) -> Value:
         """The positions [r, bins, ratio] of so many samples in each bin."""
         b, size = self.b, self.column(self.bin, 3)
-        at = b("add", self.column(self.start, 3), b("mul", self.line(self.bins, (-1, 1)), size))
-        middle = b("add", self.line(ratio, (1, -1)), scalar(self.node, 0.5, size))
+        at = b("add", self.column(self.start, 3), b("mul", self.line(self.bins, 3, 1), size))
+        middle = b("add", self.line(ratio, 3, 2), scalar(self.node, 0.5, size))
         step = b("div", b("mul", middle, size), scalar(self.node, ratio, size))
         return b("add", at, step)
 
@@ -88,12 +86,12 @@ class Covering:
         count = b("max", b("ceil", size), zero)
         some = b("max", count, one)
         step = b("select", b("le", one, count), b("div", size, some), one)
-        start = b("mul", axis.line(bins, (1, -1, 1, 1)), size)
+        start = b("mul", axis.line(bins, 4, 1), size)
         start = b("add", axis.column(axis.start, 4), start)
-        element = axis.line(extent, (1, 1, -1, 1))
+        element = axis.line(extent, 4, 2)
         first = b("sub", b("div", b("sub", b("sub", element, one), start), step), half)
         first = b("max", b("sub", b("ceil", first), one), zero)
-        sample = b("add", first, axis.line(NEAR, (1, 1, 1, -1)))
+        sample = b("add", first, axis.line(NEAR, 4, 3))
         at = b("add", start, b("div", b("mul", b("add", sample, half), size), some))
         inner = clamped(axis.node, at, 0, extent - 1)
         good = b("and", b("lt", sample, count), b("not", axis.outside(at)))
@@ -117,12 +115,15 @@ class Covering:
         most = b("rmax", most, axes=(3,), keep=False)
         least = b("rmin", least, axes=(3,), keep=False)
         zero, one = scalar(axis.node, 0, weight), scalar(axis.node, 1, weight)
+        element = axis.line(axis.extent, 3, 2)
+        start = b("eq", element, zero)
+        end = b("eq", element, scalar(axis.node, axis.extent - 1, element))
         # At both ends of the image a sample reads an element with weight 1 and another, or the same
         # one again, with weight 0.
-        ends = b.constant(np.isin(np.arange(axis.extent), (0, axis.extent - 1)))
-        least = b("select", b("and", ends, b("eq", most, one)), zero, least)
+        both = b("and", b("or", start, end), b("eq", most, one))
+        least = b("select", both, zero, least)
         # Samples outside read the first element with weight 0.
-        out = b("and", self._reaches_out(), b.constant(np.arange(axis.extent) == 0, "bool"))
+        out = b("and", self._reaches_out(), start)
         return b("select", out, b("max", most, zero), most), b("select", out, zero, least)
 
     def _reaches_out(self) -> Value:
@@ -130,7 +131,7 @@ class Covering:
         b, axis = self.axis.b, self.axis
         size = axis.column(axis.bin, 3)
         count = reshaped(axis.node, self.count, (self.count.type.shape[0], 1, 1))
-        start = b("mul", axis.line(axis.bins, (1, -1, 1)), size)
+        start = b("mul", axis.line(axis.bins, 3, 1), size)
         start = b("add", axis.column(axis.start, 3), start)
         half = b(
             "div",

@@ -85,6 +85,15 @@ def check_size(node: Node, shape: Sequence[int]) -> tuple[int, ...]:
     return found
 
 
+def number(node: Node, index: int, what: str) -> float:
+    """The only element of an input that decides something. Refuses with E1304, E1306."""
+    array = node.static(index, what)
+    found = array.astype(np.float64).reshape(-1)
+    if found.size != 1 or np.isnan(found[0]):
+        node.fail("E1304", f"input {index}", "one number", str(node.type(index)))
+    return float(found[0])
+
+
 def aligned(node: Node, a: Value, b: Value) -> Value:
     """The second operand of an operator whose attributes ``broadcast`` and ``axis`` say how it
     meets the first: as opsets before 7 have it. Refuses with E1304."""

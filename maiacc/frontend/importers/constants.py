@@ -9,7 +9,15 @@ from fractions import Fraction
 import numpy as np
 import onnx
 
-from maiacc.frontend.importers.common import cast, check_size, ramp, reshaped, scalar, sliced
+from maiacc.frontend.importers.common import (
+    cast,
+    check_size,
+    number,
+    ramp,
+    reshaped,
+    scalar,
+    sliced,
+)
 from maiacc.frontend.node import Node
 from maiacc.frontend.registry import importer
 from maiacc.frontend.tensors import array_of
@@ -145,9 +153,9 @@ def trilu(node: Node) -> Value:
 @importer("OneHot")
 def one_hot(node: Node) -> Value:
     indices, values = node.input(0), node.input(2)
-    (depth,) = (int(x) for x in node.static(1, "how many classes there are").reshape(-1)[:1])
-    if values.type.shape != (2,) or depth < 0:
-        node.fail("E1304", "values", expected="two elements and a depth", found=str(values.type))
+    (depth,) = check_size(node, (math.trunc(min(number(node, 1, "the classes"), 2.0**63)),))
+    if values.type.shape != (2,):
+        node.fail("E1304", "values", expected="two elements", found=str(values.type))
     if indices.type.dtype not in ("int32", "int64"):
         indices = cast(node, indices, "int64")
     rank = indices.type.rank + 1

@@ -41,7 +41,7 @@ def _times(node: Node, x: Value, factor: float) -> Value:
     b = node.b
     if factor == 1:
         return x
-    if x.type.element.is_int and factor != int(factor):
+    if x.type.element.is_int and not factor.is_integer():
         node.unsupported(
             f"integers times {factor}", "alpha and beta of integers have to be integers"
         )

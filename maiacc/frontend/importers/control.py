@@ -11,6 +11,7 @@ from maiacc.frontend.registry import importer
 from maiacc_passes.ir.graph import Region, Value
 from maiacc_passes.ir.table import region_types
 from maiacc_passes.ir.types import Type, tensor
+from maiacc_passes.ir.weights import Array
 
 #: What a trip count is that is not given.
 ENDLESS = (1 << 63) - 1
@@ -19,7 +20,7 @@ ENDLESS = (1 << 63) - 1
 # ---- If -------------------------------------------------------------------------------------
 @importer("If")
 def conditional(node: Node) -> Sequence[Value | None]:
-    condition = node.known(0)
+    condition = _known_scalar(node, 0)
     if condition is not None:
         name = "then_branch" if condition.reshape(-1)[:1].all() else "else_branch"
         return node.importing.inline(node.get_graph(name), node.scope, ())
@@ -34,9 +35,21 @@ def conditional(node: Node) -> Sequence[Value | None]:
     return node.b.many("if", _scalar(node, node.input(0)), regions=(then, other))
 
 
+def _known_scalar(node: Node, index: int) -> Array | None:
+    """An input of one element, if it is known."""
+    array = node.known(index)
+    if array is not None:
+        _check_one(node, node.type(index))
+    return array
+
+
+def _check_one(node: Node, kind: Type) -> None:
+    if kind.size != 1:
+        node.fail("E1304", "an input", expected="one element", found=str(kind))
+
+
 def _scalar(node: Node, value: Value) -> Value:
-    if value.type.size != 1:
-        node.fail("E1304", "there is more than one element", expected="1", found=str(value.type))
+    _check_one(node, value.type)
     return value if not value.type.rank else node.b("reshape", value, shape=())
 
 
@@ -65,7 +78,7 @@ class _Loop:
 
 @importer("Loop")
 def loop(node: Node) -> Sequence[Value | None]:
-    trip, start = node.known(0), node.known(1)
+    trip, start = _known_scalar(node, 0), _known_scalar(node, 1)
     turns = ENDLESS if node.optional(0) is None else None
     begins = True if node.optional(1) is None else None
     body = node.get_graph("body")
@@ -76,14 +89,24 @@ def loop(node: Node) -> Sequence[Value | None]:
         [node.input(i) for i in range(2, len(node.inputs))],
         [info.name for info in body.input[2:]],
     )
+    if len(body.output) <= len(known.carried):
+        node.fail(
+            "E1302",
+            "the body hands out too little",
+            expected=f"{len(known.carried) + 1} values at least",
+            found=str(len(body.output)),
+        )
     types = [tensor("int64"), tensor("bool"), *(value.type for value in known.carried)]
     trial = body_of(node, types)
     after = region_types(trial.region)
+    if after and after[0].dtype != "bool":
+        node.fail("E1304", "whether its body goes on", expected="a bool", found=str(after[0]))
     why = changing(known.names, types[2:], after[1:])
     if known.never and not trial.problems:
         return _no_turns(known, trial, after)
     endless = not trial.problems and _goes_on(node, trial.region)
-    if trial.problems or why or (not endless and known.start):
+    ends = not endless and known.start is True and known.trip is not None
+    if trial.problems or why or ends:
         found = _unrolled(known, why, trial)
         if found is not None:
             trial.drop()

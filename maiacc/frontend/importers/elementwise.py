@@ -75,6 +75,8 @@ def _mean(node: Node, *values: Value) -> Value:
 @importer("Mod")
 def remainder(node: Node) -> Value:
     floor = not node.get_int("fmod", 0)
+    if floor and node.type(0).element.is_float and node.version < 28:
+        node.fail("E1304", "attribute fmod", expected="1 for floats before 28", found="0")
     return node.b("mod", node.input(0), node.input(1), floor=floor)
 
 

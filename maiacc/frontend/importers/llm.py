@@ -25,10 +25,15 @@ def tensor_scatter(node: Node) -> Value:
     mode = node.get_str("mode", "linear")
     if axis == 0 or mode not in ("linear", "circular"):
         node.fail("E1304", "attributes axis and mode", found=f"{axis}, {mode}")
-    expected = (*cache.type.shape[:axis], new.type.shape[axis], *cache.type.shape[axis + 1 :])
-    most = cache.type.shape[axis]
-    if new.type.shape != expected or new.type.shape[axis] > most:
+    most, fits = cache.type.shape[axis], new.type.rank == cache.type.rank
+    if fits:
+        size = new.type.shape[axis]
+        wanted = (*cache.type.shape[:axis], size, *cache.type.shape[axis + 1 :])
+        fits = new.type.shape == wanted and size <= most
+    if not fits:
         node.fail("E1304", "the update does not fit the cache", str(cache.type), str(new.type))
+    if first is not None and first.type.shape != cache.type.shape[:1]:
+        node.fail("E1304", "write_indices", f"[{cache.type.shape[0]}]", str(first.type))
     if first is None:
         return written(node, cache, new, axis, 0)
     circular = mode == "circular"

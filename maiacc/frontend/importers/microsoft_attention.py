@@ -80,6 +80,8 @@ def _refuse(node: Node) -> None:
 def _projections(node: Node, heads: int, shared: int) -> tuple[Value, Value, Value]:
     """Queries, keys and values with heads; they may come in one input."""
     q, k, v = node.input(0), node.optional(1), node.optional(2)
+    if q.type.rank != 3 or heads < 1 or shared < 1:
+        node.fail("E1304", "queries and heads", "[b, s, h * d]", f"{q.type}, {heads}, {shared}")
     if k is None or v is None:
         size = q.type.shape[-1] // (heads + 2 * shared)
         widths = (heads * size, shared * size, shared * size)
@@ -93,23 +95,36 @@ def _projections(node: Node, heads: int, shared: int) -> tuple[Value, Value, Val
 
 
 def _cache(node: Node, k: Value) -> _Cache:
-    """Where the cache ends. The first call fills it from its start; one batch element is as long as
-    the longest."""
-    total = node.static_ints(6, "how long the cache is")[0]
+    """Where the cache ends. The first call fills it from its start. A cache that grows ends where
+    the new keys are to go, and one with room where its batch element says."""
     batch, _, length, _ = k.type.shape
-    old = node.optional(3)
-    most = max(total, 0 if old is None else old.type.shape[2])
+    total = int(_one(node, 6, "how long the cache is"))
+    ends, old = node.input(5), node.optional(3)
+    if ends.type.size != batch or not batch:
+        node.fail("E1304", "seqlens_k", f"[{batch}]", str(ends.type))
     if total < length:
         node.fail("E1304", "total_sequence_length", f"at least {length}", str(total))
-    lengths = node.known(5)
+    for index in (3, 4):
+        if node.optional(index) is not None and node.type(index).rank != 4:
+            node.fail("E1304", f"input {index}", "[b, h, s, d]", str(node.type(index)))
     if total == length or old is None:
-        return _Cache(0, most)
-    if batch == 1:
-        return _Cache(total - length, most)
-    if lengths is not None and (lengths == lengths.flat[0]).all():
-        return _Cache(int(lengths.flat[0]) + 1 - length, most)
-    ends = cast(node, reshaped(node, node.input(5), (batch, 1)), "int64")
-    return _Cache(node.b("sub", ends, node.b.constant(length - 1, "int64")), most)
+        return _Cache(0, total if old is None else max(total, old.type.shape[2]))
+    room, known = old.type.shape[2], node.known(5)
+    if batch == 1 and total == room + length:
+        return _Cache(room, total)
+    if known is not None and known.size and (known == known.flat[0]).all():
+        return _Cache(max(0, int(known.flat[0]) + 1 - length), max(total, room))
+    ends = cast(node, reshaped(node, ends, (batch, 1)), "int64")
+    start = node.b("sub", ends, node.b.constant(length - 1, "int64"))
+    return _Cache(start, max(total, room))
+
+
+def _one(node: Node, index: int, what: str) -> float:
+    """A number that has to be known."""
+    array = node.static(index, what)
+    if array.size != 1:
+        node.fail("E1304", what, expected="one number", found=str(list(array.shape)))
+    return float(array.reshape(-1)[0])
 
 
 def _turned(node: Node, cache: _Cache, x: Value) -> Value:
@@ -195,6 +210,8 @@ def _unpacked(node: Node, heads: int) -> tuple[Value, Value, Value]:
     if k is None or v is None:
         node.fail("E1304", "there are no keys or no values")
     bias = node.optional(3)
+    if bias is not None and bias.type.rank != 1:
+        node.fail("E1304", "the bias of the projections", "one axis", str(bias.type))
     found, start = [], 0
     for x in (q, k, v):
         if x.type.rank == 4:

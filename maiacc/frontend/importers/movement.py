@@ -83,12 +83,13 @@ def _parts(node: Node, sizes: Sequence[int] | None) -> Sequence[Value | None]:
     axis = node.axis(node.get_int("axis", 0), x.type.rank)
     extent = x.type.shape[axis]
     if sizes is None:
-        count = node.get_int("num_outputs", count)
+        if node.get_int("num_outputs", count) != count:
+            node.fail("E1304", "num_outputs", f"{count} outputs", str(node.get_int("num_outputs")))
         each = -(-extent // max(count, 1))
         sizes = [max(min(each, extent - i * each), 0) for i in range(count)]
         if node.version < 18 and extent % max(count, 1):
             node.fail("E1304", f"{extent} elements make no {count} equal parts")
-    if sum(check_sizes(node, sizes)) != extent or len(sizes) < len(node.proto.output):
+    if sum(check_sizes(node, sizes)) != extent or len(sizes) != len(node.proto.output):
         node.fail(
             "E1304",
             f"the parts do not make up axis {axis}",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from maiacc.frontend.importers.common import reshaped, sliced
+from maiacc.frontend.importers.common import check_size, reshaped, sliced
 from maiacc.frontend.node import Node
 from maiacc.frontend.registry import importer
 from maiacc_passes.ir.graph import Value
@@ -23,7 +23,7 @@ def vectorised(node: Node) -> Value:
         x = node.b("cvt", x, to="int64")
     x = reshaped(node, x, (1, kind.size) if kind.rank < 2 else kind.shape)
     grams, places = _pool(node)
-    width = max(places, default=-1) + 1
+    (width,) = check_size(node, (max(places, default=-1) + 1,))
     counts = _counts(node, x, grams)
     found = _spread(node, counts, _columns(grams, places), width)
     found = _weighted(node, found, width)
@@ -49,15 +49,15 @@ def _pool(node: Node) -> tuple[dict[int, list[tuple[int, ...]]], tuple[int, ...]
 def _counts(node: Node, x: Value, grams: dict[int, list[tuple[int, ...]]]) -> Value:
     """How often each n-gram of the pool occurs in each row: fp32[N, n-grams]."""
     shortest, longest = node.get_int("min_gram_length"), node.get_int("max_gram_length")
-    skips = node.get_int("max_skip_count")
-    rows = x.type.shape[0]
+    rows, columns = x.type.shape
+    skips = min(node.get_int("max_skip_count"), columns)
     parts: list[Value] = []
     for length, pool in grams.items():
         total = node.b.splat(0, node.b.constant(0, "fp32").type.with_shape((rows, len(pool))))
         if pool and shortest <= length <= longest:
             # Single elements are counted once, whatever may be skipped between others.
             for distance in range(1, (skips if length > 1 else 0) + 2):
-                if (length - 1) * distance < x.type.shape[1]:
+                if (length - 1) * distance < columns:
                     found = _occurrences(node, x, pool, distance)
                     total = node.b("add", total, found)
         parts.append(total)

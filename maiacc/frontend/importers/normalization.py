@@ -128,12 +128,14 @@ def local_response(node: Node) -> Value:
     if x.type.rank < 2 or size < 1:
         node.fail("E1304", "size or shape", "[n, c, ...], 1 or more", f"{x.type}, {size}")
     squares = reshaped(node, b("mul", x, x), (shape[0], 1, shape[1], math.prod(shape[2:])))
+    # Of an even number the odd one is behind; more than there are channels are none.
+    before, behind = (min(more, shape[1]) for more in ((size - 1) // 2, size // 2))
     around = b(
         "pool_sum",
         squares,
-        kernel=(size, 1),
+        kernel=(before + 1 + behind, 1),
         strides=(1, 1),
-        pads=((size - 1) // 2, 0, size // 2, 0),
+        pads=(before, 0, behind, 0),
         dilations=(1, 1),
         sizes=squares.type.shape[2:],
     )

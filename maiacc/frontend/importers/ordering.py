@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from maiacc.frontend.importers.common import ramp, reshaped
+from maiacc.frontend.importers.common import number, ramp, reshaped
 from maiacc.frontend.node import Node
 from maiacc.frontend.registry import importer
 from maiacc_passes.ir.graph import Value
@@ -113,14 +113,13 @@ def unique(node: Node) -> Sequence[Value | None]:
 @importer("NonMaxSuppression")
 def non_max_suppression(node: Node) -> Value:
     boxes, scores = node.input(0), node.input(1)
-    most = 0
+    most, iou, score = 0, 0.0, -math.inf
     if node.optional(2) is not None:
-        most = max(int(node.static(2, "how many boxes there are").reshape(-1)[0]), 0)
-    iou, score = 0.0, -math.inf
+        most = max(int(min(number(node, 2, "how many boxes there are"), 2.0**62)), 0)
     if node.optional(3) is not None:
-        iou = float(node.static(3, "which boxes overlap").reshape(-1)[0])
+        iou = number(node, 3, "which boxes overlap")
     if node.optional(4) is not None:
-        score = float(node.static(4, "which boxes count").reshape(-1)[0])
+        score = number(node, 4, "which boxes count")
     if scores.type.rank != 3 or boxes.type.rank != 3:
         node.fail("E1304", "boxes or scores", "3 axes each", f"{boxes.type}, {scores.type}")
     batch, classes, count = scores.type.shape

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
-from maiacc.frontend.importers.common import cast, scalar
+from maiacc.frontend.importers.common import cast, ramp, reshaped, scalar
 from maiacc.frontend.importers.terms import mean, wide
 from maiacc.frontend.node import Node
 from maiacc.frontend.registry import importer
@@ -37,8 +35,10 @@ def maximum(node: Node) -> Sequence[Value]:
     extents = x.type.shape[2:]
     if node.get_int("storage_order", 0):
         index = _column_major(node, index, extents)
-    planes = np.arange(math.prod(x.type.shape[:2]), dtype=np.int64) * math.prod(extents)
-    start = node.b.constant(planes.reshape(*x.type.shape[:2], *[1] * len(extents)))
+    # Indices count through all planes of the input.
+    plane = ramp(node, math.prod(x.type.shape[:2]), 1, 0)
+    plane = reshaped(node, plane, (*x.type.shape[:2], *[1] * len(extents)))
+    start = node.b("mul", plane, scalar(node, math.prod(extents), plane))
     return [values, node.b("add", index, start)]
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from maiacc.frontend.importers.bins import Bins, Covering
-from maiacc.frontend.importers.common import cast, reshaped, scalar, sliced, stretched
+from maiacc.frontend.importers.common import cast, ramp, reshaped, scalar, sliced, stretched
 from maiacc.frontend.importers.terms import transposed, wide
 from maiacc.frontend.node import Node
 from maiacc.frontend.registry import importer
@@ -138,6 +136,8 @@ def max_roi_pool(node: Node) -> Value:
     b, x, regions = node.b, node.input(0), node.input(1)
     if x.type.rank != 4 or regions.type.rank != 2 or regions.type.shape[1] != 5:
         node.fail("E1304", "shapes", "[n, c, h, w], [r, 5]", f"{x.type}, {regions.type}")
+    if not x.type.element.is_float:
+        node.fail("E1304", "elements", "floats", str(x.type))
     bins = node.get_ints("pooled_shape")
     if len(bins) != 2 or min(bins) < 1:
         node.fail("E1304", "attribute pooled_shape", "two sizes", str(list(bins)))
@@ -177,8 +177,8 @@ def _covered(node: Node, regions: Value, axis: int, bins: int, extent: int) -> V
     start, one = ends[0], scalar(node, 1, ends[0])
     size = b("max", b("add", b("sub", ends[1], start), one), one)
     size = b("div", size, scalar(node, bins, size))
-    line = b.constant(np.arange(bins).reshape(1, -1, 1), size.type.dtype)
+    line = ramp(node, bins, 3, 1, size.type.dtype)
     first = b("add", start, b("floor", b("mul", line, size)))
     end = b("add", start, b("ceil", b("mul", b("add", line, one), size)))
-    element = b.constant(np.arange(extent).reshape(1, 1, -1), size.type.dtype)
+    element = ramp(node, extent, 3, 2, size.type.dtype)
     return b("and", b("le", first, element), b("lt", element, end))

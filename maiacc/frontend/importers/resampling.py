@@ -107,7 +107,7 @@ def taps(
     A kernel reaches so many elements to each side. ``antialias`` stretches it where the axis
     shrinks; ``exclude`` leaves out what lies outside, where else the elements at the ends count.
     """
-    scale = min(axis.scale, 1.0) if antialias else 1.0
+    scale = min(axis.scale, 1.0) if antialias and axis.size else 1.0
     # Of a position right on an element, the taps are those of a position just before it.
     before = np.ceil(positions) - 1
     half = -math.floor(-reach / scale)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from maiacc.frontend.importers import resampling
-from maiacc.frontend.importers.common import cast, reshaped, scalar, sliced, stretched
+from maiacc.frontend.importers.common import cast, check_size, reshaped, scalar, sliced, stretched
 from maiacc.frontend.importers.resampling import NEAREST, TRANSFORMS, Axis
 from maiacc.frontend.importers.terms import along, wide
 from maiacc.frontend.node import Node
@@ -140,6 +140,9 @@ def _resized(node: Node, x: Value, number: int, axis: Axis, rules: _Rules) -> Va
     whole = rules.transform != CROP or (axis.start, axis.end) == (0, 1)
     if axis.size == axis.extent and whole and abs(axis.scale - 1) <= 1e-9:
         return x
+    # Where each element comes from is computed now.
+    longest = max(axis.size, axis.extent if rules.antialias else 0)
+    check_size(node, (longest, 1 if rules.mode == "nearest" else 4))
     positions = axis.positions(rules.transform)
     if rules.mode == "nearest":
         index = np.clip(resampling.nearest(positions, rules.nearest), 0, axis.extent - 1)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from maiacc.frontend.importers.common import cast, reshaped, scalar, sliced
+from maiacc.frontend.importers.common import cast, check_size, reshaped, scalar, sliced
 from maiacc.frontend.importers.interpolation import Taps, between, nearest, read, reflected, weighed
 from maiacc.frontend.importers.terms import along, clamped, transposed, wide
 from maiacc.frontend.node import Node
@@ -150,6 +150,7 @@ def _positions(node: Node, kernel: Sequence[int], places: Sequence[int]) -> list
     window = window_of(node, node.type(0).shape[2:], kernel)
     if window.sizes != tuple(places):
         node.fail("E1304", "the offsets have other extents", str(window.sizes), str(list(places)))
+    check_size(node, (math.prod(kernel), max(places, default=0)))
     found = []
     for axis, extent in enumerate(places):
         taps = np.arange(kernel[axis]) * window.dilations[axis]

@@ -7,6 +7,7 @@ those with a sign or a payload, are written as their bits: ``0xffc00001``.
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -22,6 +23,7 @@ from maiacc_passes.ir.weights import (
     Missing,
     Source,
     Splat,
+    codes,
 )
 from maiacc_passes.ir.words import (
     attribute_text,
@@ -33,6 +35,13 @@ from maiacc_passes.ir.words import (
 )
 
 _BITS = re.compile(r"0x[0-9a-f]+")
+#: The smallest number that fp32 has in full precision.
+_NORMAL = 2.0**-126
+
+#: What is rounded to infinity, and the bytes of what is not.
+_TOO_LARGE = (2.0 - 2.0**-24) * 2.0**127
+_FP32 = struct.Struct("<f")
+
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -48,10 +57,21 @@ def elements_text(array: Array, element: Element) -> list[str]:
 
 
 def _float_text(one: Array, element: Element) -> str:
-    text = str(one[0]) if element.name == "fp32" else repr(float(one[0]))
-    if _float_array([text], element).tobytes() == one.tobytes():
-        return text
-    return f"0x{one.tobytes()[::-1].hex()}"
+    value = float(one[0])
+    if value != value and one.tobytes() != np.array(np.nan).astype(one.dtype).tobytes():
+        return f"0x{one.tobytes()[::-1].hex()}"
+    return _shortest(value) if element.name == "fp32" else repr(value)
+
+
+def _shortest(value: float) -> str:
+    """The fewest digits that fp32 reads as the value. What numpy writes depends on its version."""
+    # Six digits are always right if fewer are, but not where fp32 has fewer itself.
+    first = 6 if abs(value) > _NORMAL else 1
+    for digits in range(first, 9):
+        near = float(f"{value:.{digits}g}")
+        if abs(near) < _TOO_LARGE and _FP32.unpack(_FP32.pack(near))[0] == value:
+            return repr(near)
+    return repr(float(f"{value:.9g}"))
 
 
 def source_text(source: Source, kind: Type) -> str:
@@ -132,10 +152,10 @@ def _fitted(label: str, array: Array, kind: Type) -> Array:
         )
     if array.dtype == wanted:
         return array.reshape(kind.shape)
-    codes = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    if kind.element.kind == "bool" and codes.size and codes.max() > 1:
+    found = codes(array)
+    if kind.element.kind == "bool" and found.size and found.max() > 1:
         raise IRError("E1404", f"truth values that are neither 0 nor 1: {shown(label)}")
-    return codes.view(wanted).reshape(kind.shape)
+    return found.view(wanted).reshape(kind.shape)
 
 
 def _array(words: Sequence[str], element: Element) -> Array:
@@ -157,22 +177,22 @@ def _holds(element: Element, value: int) -> bool:
 
 
 def _float_array(words: Sequence[str], element: Element) -> Array:
-    found = np.zeros(len(words), element.numpy)
-    codes = found.view(f"u{element.numpy.itemsize}")
-    for number, word in enumerate(words):
-        if _BITS.fullmatch(word):
-            digits = 2 * element.numpy.itemsize
-            if len(word) != 2 + digits or int(word, 16) >> element.bits:
-                raise _no_element(word, element)
-            codes[number] = int(word, 16)
-            continue
-        value = value_of(word)
+    values = [0.0 if _BITS.fullmatch(word) else value_of(word) for word in words]
+    for word, value in zip(words, values, strict=True):
         if type(value) is not float:
             raise _no_element(word, element)
-        with np.errstate(all="ignore"):
-            found[number] = np.float64(value).astype(element.numpy)
-        back = float(found[number])
-        if np.isfinite(value) != np.isfinite(back) or np.isnan(value) != np.isnan(back):
+    wide = np.array(values, np.float64)
+    with np.errstate(all="ignore"):
+        found = wide.astype(element.numpy)
+        back = found.astype(np.float64)
+    wrong = (np.isfinite(wide) != np.isfinite(back)) | (np.isnan(wide) != np.isnan(back))
+    bits = found.view(f"u{element.numpy.itemsize}")
+    for number, word in enumerate(words):
+        if _BITS.fullmatch(word):
+            if len(word) != 2 + 2 * element.numpy.itemsize or int(word, 16) >> element.bits:
+                raise _no_element(word, element)
+            bits[number] = int(word, 16)
+        elif wrong[number]:
             raise _no_element(word, element)
     return found
 

@@ -18,7 +18,7 @@ from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Module
 from maiacc_passes.ir.parser import parse_module
 from maiacc_passes.ir.printer import print_module
-from maiacc_passes.ir.weights import INLINE, Array, Data
+from maiacc_passes.ir.weights import INLINE, Array, Data, codes
 
 #: What the name of the file beside the text ends with.
 BESIDE = ".weights"
@@ -42,7 +42,7 @@ def save_text(module: Module, path: str) -> None:
     if chosen:
         parts = [_MAGIC]
         for digest, array in chosen.items():
-            parts += [b"%s %d\n" % (digest.encode(), array.nbytes), array.tobytes()]
+            parts += [b"%s %d\n" % (digest.encode(), array.nbytes), codes(array).tobytes()]
         _write(path + BESIDE, b"".join(parts))
     _write(path, print_module(module).encode())
 

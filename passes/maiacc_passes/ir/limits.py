@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from maiacc_passes.ir.rules import LARGEST
+from maiacc_passes.ir.rules import LARGEST, MOST_AXES
 from maiacc_passes.ir.table import Kind
 from maiacc_passes.ir.types import Type
 
@@ -19,9 +19,8 @@ STAGES: dict[str, frozenset[Kind]] = {"graph": frozenset(Kind)}
 RETURN, YIELD = "return", "yield"
 ENDS = frozenset((RETURN, YIELD))
 
-#: Regions inside one another, dimensions of a type, characters of a line.
+#: Regions inside one another, and characters of a line.
 DEPTH = 64
-RANK = 32
 LINE = 1 << 20
 
 #: Integers that can be written.
@@ -34,8 +33,8 @@ SYMBOL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 def ill_sized(kind: Type, bounds: Mapping[str, int]) -> str:
     """What is wrong with the sizes of a type, or nothing."""
-    if kind.rank > RANK:
-        return f"a type has more than {RANK} dimensions"
+    if kind.rank > MOST_AXES:
+        return f"a type has more than {MOST_AXES} axes"
     size = 1
     for extent in kind.shape:
         size *= max(extent, 1)

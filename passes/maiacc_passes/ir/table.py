@@ -54,6 +54,9 @@ class Kind(Enum):
     COMPOSITE = "composite"
 
 
+#: Types of results that a row remembers.
+_KNOWN = 4096
+
 #: Marks an attribute that has to be given.
 REQUIRED = object()
 
@@ -120,6 +123,9 @@ class Row:
     regions: int = 0
     least: int = field(init=False, default=0)
     most: int | None = field(init=False, default=0)
+    _known: dict[tuple[object, ...], tuple[Type, ...]] = field(
+        init=False, repr=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         required = [n for n in self.operands if n[-1] not in "?*"]
@@ -130,6 +136,8 @@ class Row:
     def full_attrs(self, given: Attrs) -> dict[str, Attribute]:
         """Attributes in the order of the row, with defaults. Raises ``IRError`` E1401."""
         found: dict[str, Attribute] = {}
+        if not self.attrs and not given:
+            return found
         for name, attr in self.attrs.items():
             value = given.get(name, attr.default)
             if value is REQUIRED:
@@ -152,13 +160,27 @@ class Row:
             )
         if not enough:
             wanted = ", ".join(self.operands) or "none"
-            found = ", ".join("_" if t is None else str(t) for t in types)
+            found = ", ".join("_" if t is None else str(t) for t in types) or "none"
             raise IRError("E1402", f"operands of {self.name}", expected=wanted, found=found)
 
     def result_types(
         self, attrs: Attrs, types: Types, regions: Sequence[Region] = ()
     ) -> Sequence[Type]:
         """Types of the results. Raises ``IRError`` E1402, E1403."""
+        if self.regions or regions:
+            return self._ruled(attrs, types, regions)
+        # Models have the same layers many times, and are built, verified and read. Attributes may
+        # come in any order.
+        key = (*types, *[attrs[name] for name in self.attrs])
+        found = self._known.get(key)
+        if found is None:
+            found = tuple(self._ruled(attrs, types, ()))
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            self._known[key] = found
+        return found
+
+    def _ruled(self, attrs: Attrs, types: Types, regions: Sequence[Region]) -> Sequence[Type]:
         self.check_operands(types)
         if len(regions) != self.regions:
             raise IRError("E1402", f"regions of {self.name}", expected=str(self.regions))

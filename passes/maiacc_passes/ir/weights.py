@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maiacc_passes.ir.errors import IRError
-from maiacc_passes.ir.types import Element, Type
+from maiacc_passes.ir.types import ELEMENTS, Element, Type
 
 Array = NDArray[Any]
 
@@ -49,7 +49,7 @@ class Data:
     @cached_property
     def digest(self) -> str:
         """The SHA-256 of the bytes."""
-        return hashlib.sha256(np.ascontiguousarray(self.value).view(np.uint8).data).hexdigest()
+        return hashlib.sha256(codes(self.value).data).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Missing:
         raise IRError(
             "E1406",
             f"the values of a weight are not known: SHA-256 {self.digest[:16]}...",
-            hint="give the model file, or the .npz file that was written beside the text",
+            hint="give the model file, or the .weights file that was written beside the text",
         )
 
 
@@ -95,6 +95,8 @@ class Lazy:
         """The elements."""
         return self.make()
 
+
+_FOUR_BITS = {element.numpy for element in ELEMENTS.values() if element.bits == 4}
 
 Source = Splat | Data | Bytes | Missing | Lazy
 
@@ -124,6 +126,13 @@ def mapped(path: str, offset: int, size: int, stamp: tuple[int, ...] = ()) -> ND
     except OSError as problem:
         raise IRError("E1405", f"{path}: {problem.strerror or problem}") from problem
     return np.frombuffer(view, np.uint8, size, offset)
+
+
+def codes(array: Array) -> NDArray[np.uint8]:
+    """The bytes of elements that are in memory. Those of four bits have the upper half of a byte,
+    which says nothing, cleared."""
+    found: NDArray[np.uint8] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    return found & np.uint8(15) if array.dtype in _FOUR_BITS else found
 
 
 def unpacked(data: NDArray[np.uint8], kind: Type) -> Array:

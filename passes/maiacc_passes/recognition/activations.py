@@ -19,7 +19,7 @@ import math
 
 from maiacc_passes.ir.build import Builder
 from maiacc_passes.ir.graph import Op, Value
-from maiacc_passes.matching import factors, made_by, near, scalar, split_constant, terms
+from maiacc_passes.matching import factors, made_by, near, precision, scalar, split_constant, terms
 from maiacc_passes.rewriting import Replacement, Rule
 
 #: The factor of the cubic term in gelu with tanh, and the factor of the sum.
@@ -44,9 +44,11 @@ def silu_divided(op: Op, b: Builder) -> Replacement:
 
 
 def sigmoid_divided(op: Op, b: Builder) -> Replacement:
-    """recip(1 + exp(-x)) = sigmoid(x)."""
-    x = _denominator(op.operands[0])
-    return None if x is None else b("sigmoid", x)
+    """recip(1 + exp(-x)) = sigmoid(x); y / (1 + exp(-x)) = y * sigmoid(x)."""
+    x = _denominator(op.operands[-1])
+    if x is None:
+        return None
+    return b("sigmoid", x) if op.name == "recip" else b("mul", op.operands[0], b("sigmoid", x))
 
 
 def _denominator(value: Value | None) -> Value | None:
@@ -121,12 +123,21 @@ def _is_tanh(value: Value, x: Value) -> bool:
     numbers = [n for n in map(scalar, parts) if n is not None]
     others = [v for v in parts if scalar(v) is None]
     factor = math.prod(numbers)
-    if len(others) == 1 and abs(factor - OUTER) < 1e-4:
+    if len(others) == 1 and _close(factor, OUTER, x):
         return _cubic_sum(others[0], x, 1.0, CUBIC)
-    if len(others) == 2 and x in others and abs(factor - OUTER) < 1e-4:
+    if len(others) == 2 and x in others and _close(factor, OUTER, x):
         (rest,) = [v for v in others if v is not x]
-        return _one_plus(rest, lambda v: _powers_of(v, x) == (2, CUBIC))
+        return _one_plus(rest, lambda v: _is_power(_powers_of(v, x), 2, CUBIC, x))
     return not numbers and len(others) == 1 and _cubic_sum(others[0], x, OUTER, OUTER * CUBIC)
+
+
+def _close(found: float, wanted: float, x: Value) -> bool:
+    """Whether a factor is one that is known, written with four digits at least, and rounded."""
+    return abs(found - wanted) <= max(1e-4, precision(x)) * wanted
+
+
+def _is_power(found: tuple[int, float] | None, exponent: int, factor: float, x: Value) -> bool:
+    return found is not None and found[0] == exponent and _close(found[1], factor, x)
 
 
 def _cubic_sum(value: Value, x: Value, linear: float, cubic: float) -> bool:
@@ -136,11 +147,11 @@ def _cubic_sum(value: Value, x: Value, linear: float, cubic: float) -> bool:
         if power is None:
             return False
         found[power[0]] = power[1]
-    return found.keys() == {1, 3} and abs(found[1] - linear) < 1e-4 and abs(found[3] - cubic) < 1e-4
+    return found.keys() == {1, 3} and _close(found[1], linear, x) and _close(found[3], cubic, x)
 
 
 def _powers_of(value: Value, x: Value) -> tuple[int, float] | None:
-    """The power of x and the factor that a product is; the factor of gelu exactly as it is."""
+    """The power of x and the factor that a product is."""
     exponent, factor = 0, 1.0
     todo = [value]
     while todo:
@@ -160,7 +171,7 @@ def _powers_of(value: Value, x: Value) -> tuple[int, float] | None:
             exponent += int(power)
         else:
             return None
-    return exponent, CUBIC if abs(factor - CUBIC) < 1e-6 else factor
+    return exponent, factor
 
 
 def swiglu(op: Op, b: Builder) -> Replacement:
@@ -177,7 +188,7 @@ def swiglu(op: Op, b: Builder) -> Replacement:
 RULES = (
     Rule("silu", ("mul",), silu, "bound"),
     Rule("silu by division", ("div",), silu_divided, "bound"),
-    Rule("sigmoid by division", ("recip",), sigmoid_divided, "bound"),
+    Rule("sigmoid by division", ("recip", "div"), sigmoid_divided, "bound"),
     Rule("gelu", ("mul",), gelu, "bound"),
     Rule("gelu with halves", ("mul",), half_and_erf, "bound"),
     Rule("swiglu", ("mul",), swiglu, "bound"),

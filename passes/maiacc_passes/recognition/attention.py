@@ -27,22 +27,9 @@ import numpy as np
 from maiacc_passes.contractions import parts_of
 from maiacc_passes.ir.build import Builder
 from maiacc_passes.ir.graph import Op, Value
-from maiacc_passes.matching import constant, made_by, scalar
+from maiacc_passes.matching import constant, made_by, narrowed
+from maiacc_passes.recognition.scores import LARGEST, Scores, scores_of, unscaled
 from maiacc_passes.rewriting import Replacement, Rule
-
-#: What is added to a score that is not to count is at most this.
-NEVER = -1e4
-
-
-@dataclass
-class Scores:
-    """What goes into the softmax: the product, its scale, and what is done to it."""
-
-    product: Op
-    scale: float = 1.0
-    softcap: float = 0.0
-    bias: Value | None = None
-    seen: Value | None = None
 
 
 @dataclass
@@ -68,10 +55,10 @@ def attention(op: Op, b: Builder) -> Replacement:
         (op.operands[0], op.operands[1], left, right),
         (op.operands[1], op.operands[0], right, left),
     ):
-        softmax = made_by(weights, "softmax")
+        softmax = made_by(narrowed(weights), "softmax")
         if softmax is None or values is None or len(softmax.result.uses) > 1:
             continue
-        scores = _scores(softmax.operands[0], b)
+        scores = scores_of(softmax.operands[0], b)
         axes = None if scores is None else _axes(scores, softmax)
         if scores is None or axes is None:
             continue
@@ -79,67 +66,6 @@ def attention(op: Op, b: Builder) -> Replacement:
         if made is not None:
             return made
     return None
-
-
-def _scores(value: Value | None, b: Builder) -> Scores | None:
-    """Takes the softmax's operand apart."""
-    bias = seen = None
-    for number in range(2):
-        choice, total = made_by(value, "select"), made_by(value, "add")
-        if choice is not None and seen is None:
-            if not _never(choice.operands[2]):
-                return None
-            seen, value = choice.operands[0], choice.operands[1]
-        elif total is not None and bias is None:
-            sides = [_scores_only(x) for x in total.operands]
-            if (sides[0] is None) == (sides[1] is None):
-                return None
-            bias = total.operands[0 if sides[0] is None else 1]
-            value = total.operands[1 if sides[0] is None else 0]
-        elif not number:
-            break
-    found = _scores_only(value)
-    if found is not None:
-        found.bias, found.seen = bias, seen
-    return found
-
-
-def _scores_only(value: Value | None) -> Scores | None:
-    """A product, perhaps scaled and capped."""
-    cap = 0.0
-    outer = made_by(value, "mul")
-    bent = None if outer is None else made_by(outer.operands[0], "tanh")
-    if outer is not None and bent is not None:
-        number, inner = scalar(outer.operands[1]), made_by(bent.operands[0], "div", "mul")
-        divisor = None if inner is None else scalar(inner.operands[1])
-        if number is None or inner is None or divisor is None:
-            return None
-        divisor = 1 / divisor if inner.name == "mul" and divisor else divisor
-        if not math.isclose(number, divisor, rel_tol=1e-6):
-            return None
-        cap, value = float(number), inner.operands[0]
-    value, scale = _unscaled(value)
-    product = made_by(value, "contract")
-    if product is None or len(product.operands) > 2:
-        return None
-    return Scores(product, scale, cap)
-
-
-def _unscaled(value: Value | None) -> tuple[Value | None, float]:
-    """A value without the numbers that it is multiplied or divided by, and their product."""
-    scale = 1.0
-    while True:
-        op = made_by(value, "mul", "div")
-        number = None if op is None else scalar(op.operands[1])
-        if op is None or number is None or not number or isinstance(number, bool):
-            return value, scale
-        scale = scale * number if op.name == "mul" else scale / number
-        value = op.operands[0]
-
-
-def _never(value: Value | None) -> bool:
-    number = scalar(value)
-    return number is not None and number <= NEVER
 
 
 def _axes(scores: Scores, softmax: Op) -> Axes | None:
@@ -180,15 +106,17 @@ def _made(
         return None
     if set(v) != {*outer, key, *wide} or set(out) != {*outer, row, *wide}:
         return None
-    q, q_scale = _unscaled(axes.q)
-    k, k_scale = _unscaled(axes.k)
+    if not _fit(scores, softmax, axes, values):
+        return None
+    q, q_scale = unscaled(axes.q)
+    k, k_scale = unscaled(axes.k)
     if q is None or k is None:
         return None
     order = axes.outer + axes.row + axes.depth
     query = _ordered(q, axes.q_letters, order, b)
     keys = _ordered(k, axes.k_letters, axes.outer + axes.key + axes.depth, b)
     value = _ordered(values, v, outer + key + wide[0], b)
-    mask = _mask(scores, softmax, axes, b)
+    mask = _mask(scores, axes, b)
     if mask is False:
         return None
     made = b(
@@ -216,19 +144,32 @@ def _ordered(x: Value, letters: str, order: str, b: Builder) -> Value:
     return b("reshape", x, shape=(1, *x.type.shape)) if x.type.rank == 3 else x
 
 
-def _mask(scores: Scores, softmax: Op, axes: Axes, b: Builder) -> Value | bool | None:
+def _fit(scores: Scores, softmax: Op, axes: Axes, values: Value) -> bool:
+    """Whether types are those that attention takes: masks do not stretch scores, sizes are known,
+    elements are alike."""
+    parts = [x.type for x in (axes.q, axes.k, values)]
+    masks = [x.type for x in (scores.bias, scores.seen) if x is not None]
+    return (
+        softmax.result.type.shape == scores.product.result.type.shape
+        and len({kind.element for kind in parts}) == 1
+        and all(kind.dtype in (parts[0].dtype, "fp32", "bool") for kind in masks)
+        and not any(kind.counts for kind in (*parts, *masks))
+    )
+
+
+def _mask(scores: Scores, axes: Axes, b: Builder) -> Value | bool | None:
     """The mask in the order of attention's scores; False if there cannot be one."""
-    if scores.bias is not None and scores.seen is not None:
-        return False
-    mask = scores.seen if scores.bias is None else scores.bias
+    mask, seen = scores.bias, scores.seen
+    if seen is not None:
+        # A row of nothing but large negative numbers would be even, not empty.
+        if scores.never != -math.inf and (mask is not None or not _every_row_sees(seen)):
+            return False
+        if mask is not None:
+            mask = b("select", seen, mask, b.constant(-math.inf, mask.type.dtype))
+        else:
+            mask = seen
     if mask is None:
         return None
-    if scores.seen is not None:
-        # A row of nothing but large negative numbers would be even, not empty.
-        never = made_by(softmax.operands[0], "select")
-        number = None if never is None else scalar(never.operands[2])
-        if number != -math.inf and not _every_row_sees(mask):
-            return False
     _, _, out = parts_of(scores.product.attrs["spec"])
     order = axes.outer + axes.row + axes.key
     if out != order:
@@ -240,7 +181,7 @@ def _mask(scores: Scores, softmax: Op, axes: Axes, b: Builder) -> Value | bool |
 
 def _every_row_sees(mask: Value) -> bool:
     """Whether a mask that is known lets every query see some key."""
-    array = constant(mask)
+    array = constant(mask, LARGEST)
     return array is not None and array.dtype == np.bool_ and bool(array.any(-1).all())
 
 

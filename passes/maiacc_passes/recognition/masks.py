@@ -20,8 +20,9 @@ import numpy as np
 
 from maiacc_passes.ir.build import Builder
 from maiacc_passes.ir.graph import Op, Value
+from maiacc_passes.ir.weights import Array
 from maiacc_passes.matching import constant, made_by, scalar
-from maiacc_passes.recognition.attention import NEVER
+from maiacc_passes.recognition.scores import LARGEST, NEVER
 from maiacc_passes.rewriting import Replacement, Rule
 
 
@@ -54,16 +55,16 @@ def shared_heads(op: Op, b: Builder) -> Replacement:
 def _repeated(value: Value | None, b: Builder) -> tuple[Value, int] | None:
     """What a value [batch, heads * n, rows, size] repeats n times, each head by itself; and n."""
     joined = made_by(value, "reshape")
-    spread = None if joined is None else made_by(joined.operands[0], "broadcast")
+    spread = made_by(value if joined is None else joined.operands[0], "broadcast")
     split = None if spread is None else spread.operands[0]
-    if joined is None or spread is None or split is None:
+    if value is None or spread is None or split is None:
         return None
     wide, narrow = spread.result.type.shape, split.type.shape
     stretched = [axis for axis in range(len(narrow)) if narrow[axis] != wide[axis]]
     if len(wide) != len(narrow) or len(stretched) != 1:
         return None
     (axis,) = stretched
-    batch, heads, rows, size = joined.result.type.shape
+    batch, heads, rows, size = value.type.shape
     times, inner = wide[axis], math.prod(wide[axis + 1 :])
     if heads % times or inner != rows * size:
         return None
@@ -76,42 +77,68 @@ def chosen_mask(op: Op, b: Builder) -> Replacement:
     mask = op.operand(3)
     if mask is None or mask.type.dtype == "bool":
         return None
-    array = constant(mask)
+    array = constant(mask, LARGEST)
     if array is not None:
         wide = array.astype(np.float64)
         seen = wide == 0
         if not (seen | (wide <= NEVER)).all():
             return None
-        if not seen.any(-1).all() and not (wide[~seen] == -np.inf).all():
-            return None
+        if not (wide[~seen] == -np.inf).all():
+            others = op.attrs["causal"] or op.attrs["window"] >= 0
+            if others or not seen.any(-1).all():
+                return None
         return with_attrs(op, b, *op.operands[:3], b.constant(seen))
     choice = made_by(mask, "select")
-    if choice is None or scalar(choice.operands[1]) != 0:
+    if choice is None:
         return None
-    if scalar(choice.operands[2]) != -math.inf:
+    keep, *pair = choice.operands
+    numbers = [scalar(x) for x in pair]
+    if numbers == [-math.inf, 0]:
+        keep = b("not", keep)
+    elif numbers != [0, -math.inf]:
         return None
-    return with_attrs(op, b, *op.operands[:3], choice.operands[0])
+    return with_attrs(op, b, *op.operands[:3], keep)
 
 
 def causal_mask(op: Op, b: Builder) -> Replacement:
     """A known mask by which query i sees keys up to i + offset; or all of them."""
-    mask = op.operand(3)
-    array = constant(mask)
-    if array is None or array.dtype != np.bool_ or op.attrs["causal"] or op.attrs["window"] >= 0:
+    array = constant(op.operand(3), LARGEST)
+    if array is None or array.dtype != np.bool_:
         return None
     if array.all():
         return with_attrs(op, b, *op.operands[:3])
+    offset = _causal_offset(op, array)
+    return (
+        None if offset is None else with_attrs(op, b, *op.operands[:3], causal=True, offset=offset)
+    )
+
+
+def _causal_offset(op: Op, array: Array) -> int | None:
+    """The offset of the causal mask that truth values are; None if they are none, or if there is
+    another one already."""
     q, k = op.operands[:2]
     assert q is not None
     assert k is not None
     rows, keys = q.type.shape[2], k.type.shape[2]
+    if op.attrs["causal"] or op.attrs["window"] >= 0:
+        return None
     if array.ndim < 2 or array.shape[-2:] != (rows, keys):
         return None
     offset = int(array.reshape(-1, rows, keys)[0, 0].sum()) - 1
     ahead = np.arange(keys) - np.arange(rows)[:, np.newaxis]
-    if not (array == (ahead <= offset)).all():
+    return offset if (array == (ahead <= offset)).all() else None
+
+
+def causal_and_added(op: Op, b: Builder) -> Replacement:
+    """A known causal mask, and another one that is added where it lets keys be seen."""
+    choice = made_by(op.operand(3), "select")
+    array = None if choice is None else constant(choice.operands[0], LARGEST)
+    if choice is None or array is None or scalar(choice.operands[2]) != -math.inf:
         return None
-    return with_attrs(op, b, *op.operands[:3], causal=True, offset=offset)
+    offset = _causal_offset(op, array)
+    if offset is None:
+        return None
+    return with_attrs(op, b, *op.operands[:3], choice.operands[1], causal=True, offset=offset)
 
 
 def needless_causal(op: Op, b: Builder) -> Replacement:
@@ -132,7 +159,7 @@ def no_empty_rows(op: Op, b: Builder) -> Replacement:
     if op.attrs["causal"] and (op.attrs["offset"] < 0 or mask is not None):
         return None
     if mask is not None:
-        array = constant(mask)
+        array = constant(mask, LARGEST)
         if array is None:
             return None
         seen = array if array.dtype == np.bool_ else array.astype(np.float64) > -np.inf
@@ -146,6 +173,7 @@ RULES = (
     Rule("heads that share a key", ("attention",), shared_heads),
     Rule("mask that chooses", ("attention",), chosen_mask, "bound"),
     Rule("causal mask", ("attention",), causal_mask),
+    Rule("causal and added mask", ("attention",), causal_and_added),
     Rule("causal and all seen", ("attention",), needless_causal),
     Rule("no rows without a key", ("attention",), no_empty_rows),
 )

@@ -132,7 +132,7 @@ def scaled_norm(op: Op, b: Builder) -> Replacement:
         leading = y.type.rank - len(shape)
         if leading < 0 or y.type.shape != (1,) * leading + shape or y.type.size == 1:
             continue
-        if split_constant(op) is None and _ones(norm.operands[1]):
+        if _ones(norm.operands[1]):
             scale = b("reshape", y, shape=shape) if leading else y
             return b(norm.name, norm.operands[0], scale, **norm.attrs)
     return None

@@ -17,7 +17,7 @@ A softmax of the best scores is the same as the best of a softmax, divided by th
 from __future__ import annotations
 
 from maiacc_passes.ir.build import Builder
-from maiacc_passes.ir.graph import Op
+from maiacc_passes.ir.graph import Op, Value
 from maiacc_passes.matching import made_by
 from maiacc_passes.rewriting import Replacement, Rule
 
@@ -47,9 +47,15 @@ def divided(op: Op, b: Builder) -> Replacement:
     whole = total.operands[0] is best and total.attrs["keep"] and total.attrs["axes"] == (last,)
     if op.operands[0] is not best or not whole:
         return None
-    k: int = route.attrs["k"]
-    made = b.op("moe_route", route.operands[0], k=k, normalize=True)
-    route.results[1].replace(made.results[1])
+    return _normalized(b, route, route.operands[0])
+
+
+def _normalized(b: Builder, best: Op, scores: Value | None) -> Value:
+    """The shares of a normalised route, whose indices take the place of those of another op: there,
+    because they may be used before the shares are."""
+    there = Builder(b.module, best.region, best, best.location.merged(b.location))
+    made = there.op("moe_route", scores, k=best.attrs["k"], normalize=True)
+    best.results[1].replace(made.results[1])
     return made.results[0]
 
 
@@ -66,10 +72,7 @@ def softmax_of_best(op: Op, b: Builder) -> Replacement:
         last
     ]:
         return None
-    k: int = best.attrs["k"]
-    made = b.op("moe_route", x, k=k, normalize=True)
-    best.results[1].replace(made.results[1])
-    return made.results[0]
+    return _normalized(b, best, x)
 
 
 RULES = (

@@ -121,6 +121,9 @@ def _word(block: Block, index: int, word: Word, lists: Lists, r: Any) -> None:
         if f.kind.base not in ("desc", "semref"):
             r[f.name] = field_code(f, word.fields[f.name])
     _operands(block, word, r)
+    # Sessions refuse such words, but native code would read what is not there.
+    if r["chain"] >= len(block.chains) or (r["desc"] >= len(block.descriptors)).any():
+        r["kernel"], r["chain"], r["desc"] = 0, -1, -1
     destination = row.operand_by_name.get("d")
     r["overwrites"] = destination is not None and destination.direction == "out"
     r["drains"], r["accumulates"] = "drain" in row.engines, "mode" in word.fields

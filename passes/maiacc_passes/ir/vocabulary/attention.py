@@ -39,7 +39,8 @@ def _attention_rule(attrs: Attrs, types: Types) -> Sequence[Type]:
             all_whole(kind, "attention")
     if not q.rank == k.rank == v.rank == 4:
         raise wrong("attention without four axes", q, k, v, expected="[batch, heads, rows, size]")
-    fits = groups >= 1 and q.shape[:2] == (k.shape[0], k.shape[1] * groups)
+    fits = 1 <= groups <= max(q.shape[1], 1)
+    fits = fits and q.shape[:2] == (k.shape[0], k.shape[1] * groups)
     if not fits or q.shape[3] != k.shape[3] or k.shape[:3] != v.shape[:3]:
         raise wrong(f"shapes of q, k and v do not fit, with {groups} heads a key", q, k, v)
     check_stretch(mask, tensor("fp32", (*q.shape[:3], k.shape[2])), "the mask")

@@ -17,6 +17,7 @@ from maiacc_passes.ir.graph import Op, Value
 from maiacc_passes.ir.rules import check_axis, floats_only, need, same_float, whole
 from maiacc_passes.ir.table import Attr, Attrs, Expansion, Kind, Row, Types
 from maiacc_passes.ir.types import Type, tensor
+from maiacc_passes.ir.vocabulary.errorfunctions import erfc
 from maiacc_passes.ir.vocabulary.formulas import (
     cast,
     check_stretch,
@@ -125,7 +126,7 @@ def _group_rule(attrs: Attrs, types: Types) -> Sequence[Type]:
     check_axis(1, kind)
     parameters(kind, *types[1:])
     channels, *_ = [whole(kind, axis, "a norm") for axis in range(1, kind.rank)]
-    if groups < 1 or channels % groups:
+    if not 1 <= groups <= max(channels, 1) or channels % groups:
         found = f"{groups} groups of {channels} channels"
         raise IRError("E1401", "attribute groups", found=found)
     for other in types[1:]:
@@ -200,15 +201,12 @@ def _gelu(b: Builder, op: Op) -> Sequence[Value]:
     return (cast(b, result, x.type.dtype),)
 
 
-_erfc = np.frompyfunc(math.erfc, 1, 1)
-
-
 def _gelu_meaning(run: Run, op: Op, arrays: Sequence[Any]) -> Array:
     """In float64, so that it is right to the last bit but one also far below 0."""
     x = arrays[0].astype(np.float64)
     if op.attrs["tanh"]:
         return np.asarray(x / (1 + np.exp(-2 * _ROOT * (x + _CUBE * x * x * x)))).astype(x.dtype)
-    return np.asarray(0.5 * x * np.asarray(_erfc(-x * math.sqrt(0.5)), np.float64))
+    return np.asarray(0.5 * x * erfc(-x * math.sqrt(0.5)))
 
 
 # ---- rows -----------------------------------------------------------------------------------

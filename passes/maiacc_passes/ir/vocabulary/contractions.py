@@ -131,7 +131,7 @@ def window_attrs(attrs: Attrs, kind: Type, *names: str) -> int:
 
 def _channels(x: Type, w: Type, bias: Type | None, groups: int, out: int) -> None:
     """Raises ``IRError`` E1401, E1403 unless the kernel and the bias fit."""
-    if groups < 1 or x.shape[1] % groups or out % groups:
+    if not 1 <= groups <= max(x.shape[1], 1) or x.shape[1] % groups or out % groups:
         found = f"{groups} groups of {x.shape[1]} to {out} channels"
         raise IRError("E1401", "attribute groups", found=found)
     all_whole(w, "windows")

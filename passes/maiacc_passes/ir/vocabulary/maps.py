@@ -6,7 +6,6 @@ wrap.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from maiacc_passes.ir.rules import (
 )
 from maiacc_passes.ir.table import Attr, Attrs, Kind, Meaning, Row, TypeRule, Types
 from maiacc_passes.ir.types import Type, tensor
+from maiacc_passes.ir.vocabulary.errorfunctions import erf
 from maiacc_passes.ir.weights import Array
 
 if TYPE_CHECKING:
@@ -55,14 +55,6 @@ def binary(
 ) -> Row:
     """A row with the operands a and b."""
     return Row(name, Kind.MAP, ("a", "b"), {}, rule, doc, of(function), commutes=commutes)
-
-
-_erf = np.frompyfunc(math.erf, 1, 1)
-
-
-def erf(x: Array) -> Array:
-    """The error function, by element in float64."""
-    return np.asarray(_erf(x.astype(np.float64)), np.float64).reshape(x.shape).astype(x.dtype)
 
 
 def sigmoid(x: Array) -> Array:
@@ -133,6 +125,21 @@ def _truths(attrs: Attrs, types: Types) -> Sequence[Type]:
     return (kind.with_dtype("bool"),)
 
 
+def _check_numbers(types: Types) -> None:
+    if any(kind is not None and kind.dtype == "bool" for kind in types):
+        raise wrong("elements are no numbers", *types, expected="floats or integers")
+
+
+def _number(attrs: Attrs, types: Types) -> Sequence[Type]:
+    _check_numbers(types)
+    return same(attrs, types)
+
+
+def _numbers(attrs: Attrs, types: Types) -> Sequence[Type]:
+    _check_numbers(types)
+    return elementwise(attrs, types)
+
+
 def _bools(attrs: Attrs, types: Types) -> Sequence[Type]:
     for kind in types:
         if kind is None or kind.dtype != "bool":
@@ -173,9 +180,9 @@ def _clamp(run: Run, op: Op, arrays: Sequence[Any]) -> Array:
 
 
 ROWS = (
-    unary("neg", np.negative, "-x.", same),
-    unary("abs", np.abs, "The size of x; the lowest integer is its own.", same),
-    unary("sign", np.sign, "-1, 0 or 1; of NaN, NaN.", same),
+    unary("neg", np.negative, "-x.", _number),
+    unary("abs", np.abs, "The size of x; the lowest integer is its own.", _number),
+    unary("sign", np.sign, "-1, 0 or 1; of NaN, NaN.", _number),
     unary("sqrt", np.sqrt, "The square root."),
     unary("rsqrt", lambda x: 1 / np.sqrt(x), "1 / sqrt(x)."),
     unary("recip", lambda x: 1 / x, "1 / x."),
@@ -193,7 +200,7 @@ ROWS = (
     unary("ceil", np.ceil, "The smallest integer that is not below x."),
     unary("trunc", np.trunc, "x without its fraction."),
     unary("round", np.rint, "The nearest integer, the even one of two."),
-    unary("relu", lambda x: np.maximum(x, x.dtype.type(0)), "max(x, 0); of NaN, NaN.", same),
+    unary("relu", lambda x: np.maximum(x, x.dtype.type(0)), "max(x, 0); of NaN, NaN.", _number),
     unary("is_nan", np.isnan, "Whether x is NaN.", _truths),
     Row(
         "is_inf",
@@ -205,15 +212,15 @@ ROWS = (
         _is_inf,
     ),
     unary("not", np.invert, "The inverted bits of integers, or the inverted truth value.", _bits),
-    binary("add", np.add, "a + b.", commutes=True),
-    binary("sub", np.subtract, "a - b."),
-    binary("mul", np.multiply, "a * b.", commutes=True),
+    binary("add", np.add, "a + b.", _numbers, True),
+    binary("sub", np.subtract, "a - b.", _numbers),
+    binary("mul", np.multiply, "a * b.", _numbers, True),
     Row(
         "div",
         Kind.MAP,
         ("a", "b"),
         {"floor": Attr("bool", False)},
-        elementwise,
+        _numbers,
         "a / b; of integers the truncated quotient, or the floored one. An integer by 0 gives 0.",
         _divided,
     ),
@@ -222,12 +229,12 @@ ROWS = (
         Kind.MAP,
         ("a", "b"),
         {"floor": Attr("bool", True)},
-        elementwise,
+        _numbers,
         "The exact remainder, with the sign of b if floored, else with that of a. Of an integer by "
         "0 it is 0.",
         _remainder,
     ),
-    binary("pow", power, "a to the power of b."),
+    binary("pow", power, "a to the power of b.", _numbers),
     binary("min", np.minimum, "The smaller one; NaN if one is.", commutes=True),
     binary("max", np.maximum, "The larger one; NaN if one is.", commutes=True),
     binary("and", np.bitwise_and, "Bits, or truth values, that both have.", _bits, True),

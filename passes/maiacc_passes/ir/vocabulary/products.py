@@ -25,13 +25,20 @@ PLANES = 1 << 16
 def product(a: Array, b: Array, dtype: np.dtype[Any]) -> Array:
     """The matrix product over the last two axes, leading axes broadcast. ``dtype`` is that of the
     result of integers."""
+    a, b = summable(a, b, a.shape[-1], dtype)
+    found = np.asarray(np.matmul(_fit(a), _fit(b)))
+    if found.dtype.kind == "f" and dtype.kind != "f":
+        return found.astype(np.int64).astype(dtype)
+    return found
+
+
+def summable(a: Array, b: Array, terms: int, dtype: np.dtype[Any]) -> tuple[Array, Array]:
+    """Operands in a type in which sums of so many products are right: floats as they are, integers
+    as floats if these are exact, else as the result."""
     if a.dtype.kind == "f":
-        return np.asarray(np.matmul(_fit(a), _fit(b)))
-    by = exact_float(a, b, a.shape[-1])
-    if by is None:
-        return np.asarray(np.matmul(a.astype(dtype), b.astype(dtype)))
-    found = np.matmul(_fit(a.astype(by)), _fit(b.astype(by)))
-    return np.asarray(found.astype(np.int64).astype(dtype))
+        return a, b
+    by = exact_float(a, b, terms) or dtype
+    return a.astype(by), b.astype(by)
 
 
 def exact_float(a: Array, b: Array, terms: int) -> np.dtype[Any] | None:
@@ -122,6 +129,7 @@ def convolved(
         return out
     if w.shape[1] == 1 and w.shape[0] == groups:
         return _depthwise(x, w, strides, dilations, out)
+    x, w = summable(x, w, w[0].size, dtype)
     taps = w.reshape(groups, w.shape[0] // groups, -1)
     windows = _windows(x, spans, strides, dilations)
     rank = len(extents)
@@ -206,6 +214,7 @@ def unconvolved(
     out = np.zeros((x.shape[0], groups * each, *extents), dtype)
     if not x.size or not w.size:
         return out
+    x, w = summable(x, w, x.shape[1], dtype)
     cells = x.reshape(x.shape[0], groups, x.shape[1] // groups, -1)
     kernel = w.reshape(groups, x.shape[1] // groups, each, *w.shape[2:])
     shape = (x.shape[0], groups * each, *x.shape[2:])

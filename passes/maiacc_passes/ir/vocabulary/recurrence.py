@@ -131,7 +131,8 @@ class Direction:
             attrs[key][at] if attrs[key] else default
             for key, default in zip(("alpha", "beta"), DEFAULTS[name], strict=True)
         )
-        if attrs["clip"]:
+        # The state of lstm, which goes into its third activation, is not that of a gate.
+        if attrs["clip"] and which < 2:
             low, high = (number(self.b, sign * attrs["clip"], x) for sign in (-1, 1))
             x = self.b("clamp", x, low, high)
         return activated(self.b, name, x, alpha, beta)

@@ -11,9 +11,9 @@ gives zeros, and the last state is that at its end; backwards it begins there.
 
 ``activations`` are for each direction f g h (lstm), f g (gru) or f (rnn), names of ONNX in lower
 case; none are sigmoid, tanh and tanh, the last one only for rnn. ``alpha`` and ``beta`` are one for
-each activation; none are what ONNX has for it. What goes into an activation is clipped to -clip
-and clip unless clip is 0. The state h has the type of x and c is kept in the type in which it is
-computed, fp32 for narrow floats; gates are rounded nowhere else.
+each activation; none are what ONNX has for it. What goes into f and g is clipped to -clip and clip
+unless clip is 0; what goes into h is not, as in onnxruntime. The state h has the type of x, and c
+is kept in the type in which it is computed, fp32 for narrow floats; gates are rounded nowhere.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _checked(layer: Layer, attrs: Attrs, types: Types) -> tuple[Type, Type]:
     """The types of y and of the last state. Raises ``IRError`` E1401, E1403."""
     x, w, r = need(types, 0), need(types, 1), need(types, 2)
     lengths = types[4] if len(types) > 4 else None
-    floats = [kind for kind in types if kind is not None and kind is not lengths]
+    floats = [kind for number, kind in enumerate(types) if kind is not None and number != 4]
     floats_only(*floats)
     same_dtype(*floats)
     for kind in types:

@@ -54,6 +54,8 @@ def _rope(b: Builder, op: Op) -> Sequence[Value]:
     size, last = x.type.shape[-1], x.type.rank - 1
     dims = op.attrs["dims"] or size
     half = dims // 2
+    if not half:
+        return (x,)
     if op.attrs["interleaved"]:
         parts = [_part(b, x, 0, half, 2), _part(b, x, 1, half, 2)]
     else:

@@ -1,0 +1,1 @@
+"""Tests of ``maiacc check`` and ``maiacc ops``."""

@@ -1,0 +1,1 @@
+"""ONNX's own backend tests, judged and counted."""
