@@ -9,7 +9,7 @@ no dead code, no common subexpressions. In:
     %3 = reshape(%2) {shape=[32]} : fp32[32]
     %4 = reshape(%3) {shape=[4, 8]} : fp32[4, 8]
 
-Out (where @c has the shape [4, 8]):
+Out, where @c is fp32[4, 8]:
 
     %1 = add(%0, @c) : fp32[4, 8]
 """

@@ -5,11 +5,13 @@ and never one that is larger than ``growth`` times what it is made of: an expand
 In:
 
     weight @a : fp32[2] = inline [1.0, 2.0]
-    %0 = neg(@a) : fp32[2]
+    %1 = neg(@a) : fp32[2]
+    %2 = add(%0, %1) : fp32[2]
 
 Out:
 
     weight @c : fp32[2] = inline [-1.0, -2.0]
+    %1 = add(%0, @c) : fp32[2]
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Assumes: a legal module. Promises: all bits. In:
     %2 = transpose(%1) {perm=[0, 2, 1]} : fp32[32, 64, 128]
     %3 = reshape(%2) {shape=[1, 32, 64, 128]} : fp32[1, 32, 64, 128]
 
-Out (where %0 is fp32[1, 32, 128, 64]):
+Out, where %0 is fp32[1, 32, 128, 64]:
 
     %1 = transpose(%0) {perm=[0, 1, 3, 2]} : fp32[1, 32, 64, 128]
 """

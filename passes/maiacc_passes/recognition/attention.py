@@ -2,15 +2,15 @@
 
 Assumes: canonical form. Promises: results up to rounding. In:
 
-    %1 = contract(%q, %k) {spec="abcd,abed->abce"} : fp32[1, 8, 128, 128]
-    %2 = mul(%1, @scale) : fp32[1, 8, 128, 128]
-    %3 = add(%2, @mask) : fp32[1, 8, 128, 128]
-    %4 = softmax(%3) {axis=3} : fp32[1, 8, 128, 128]
-    %5 = contract(%4, %v) {spec="abcd,abde->abce"} : fp32[1, 8, 128, 64]
+    %1 = contract(%q, %k) {spec="abcd,abed->abce"} : fp32[1, 8, 4, 4]
+    %2 = mul(%1, @scale) : fp32[1, 8, 4, 4]
+    %3 = add(%2, @mask) : fp32[1, 8, 4, 4]
+    %4 = softmax(%3) {axis=3} : fp32[1, 8, 4, 4]
+    %5 = contract(%4, %v) {spec="abcd,abde->abce"} : fp32[1, 8, 4, 64]
 
 Out, if @mask is causal:
 
-    %1 = attention(%q, %k, %v) {causal=true, scale=0.125} : fp32[1, 8, 128, 64]
+    %1 = attention(%q, %k, %v) {causal=true, scale=0.125} : fp32[1, 8, 4, 64]
 
 Operands may lie in any order of axes; scales may be on queries, keys or scores; masks may be added
 or chosen by. A mask that adds large numbers is only taken for one that chooses where no query is

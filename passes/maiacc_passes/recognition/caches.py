@@ -3,11 +3,12 @@
 Assumes: canonical form. Promises: all bits. In:
 
     %1 = concat(%past, %new) {axis=2} : fp32[1, 8, 513, 64]
-    return(%y, %1)
+    return(%1)
 
 Out:
 
     %1 = cache_append(%past, %new) {axis=2} : fp32[1, 8, 513, 64]
+    return(%1)
 """
 
 from __future__ import annotations

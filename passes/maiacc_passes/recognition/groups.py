@@ -8,9 +8,9 @@ Assumes: layer norm is recognised. Promises: results up to rounding. In:
     %4 = mul(%3, @scale) : fp32[1, 8, 8, 8]
     %5 = add(%4, @bias) : fp32[1, 8, 8, 8]
 
-Out, where @scale and @bias have the shape [8, 1, 1]:
+Out, where @scale and @bias are fp32[8, 1, 1], and @s and @b the same in one row:
 
-    %3 = group_norm(%0, %1, %2) {groups=4, eps=1e-05} : fp32[1, 8, 8, 8]
+    %1 = group_norm(%0, @s, @b) {groups=4, eps=1e-05} : fp32[1, 8, 8, 8]
 """
 
 from __future__ import annotations

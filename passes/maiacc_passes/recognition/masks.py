@@ -2,14 +2,14 @@
 
 Assumes: attention is recognised. Promises: results up to rounding. In:
 
-    %1 = reshape(%k) {shape=[1, 8, 1, 128, 64]} : fp32[1, 8, 1, 128, 64]
-    %2 = broadcast(%1) {shape=[1, 8, 4, 128, 64]} : fp32[1, 8, 4, 128, 64]
-    %3 = reshape(%2) {shape=[1, 32, 128, 64]} : fp32[1, 32, 128, 64]
-    %4 = attention(%q, %3, %3, @causal) {scale=0.12499999} : fp32[1, 32, 128, 64]
+    %1 = reshape(%k) {shape=[1, 8, 1, 4, 64]} : fp32[1, 8, 1, 4, 64]
+    %2 = broadcast(%1) {shape=[1, 8, 4, 4, 64]} : fp32[1, 8, 4, 4, 64]
+    %3 = reshape(%2) {shape=[1, 32, 4, 64]} : fp32[1, 32, 4, 64]
+    %4 = attention(%q, %3, %3, @mask) {scale=0.12499999} : fp32[1, 32, 4, 64]
 
-Out:
+Out, if @mask is causal:
 
-    %1 = attention(%q, %k, %k) {causal=true, scale=0.125, groups=4} : fp32[1, 32, 128, 64]
+    %1 = attention(%q, %k, %k) {causal=true, scale=0.125, groups=4} : fp32[1, 32, 4, 64]
 """
 
 from __future__ import annotations
@@ -170,10 +170,10 @@ def no_empty_rows(op: Op, b: Builder) -> Replacement:
 
 RULES = (
     Rule("scale of attention", ("attention",), plain_scale, "bound"),
-    Rule("heads that share a key", ("attention",), shared_heads),
+    Rule("heads that share a key", ("attention",), shared_heads, "bound"),
     Rule("mask that chooses", ("attention",), chosen_mask, "bound"),
     Rule("causal mask", ("attention",), causal_mask),
-    Rule("causal and added mask", ("attention",), causal_and_added),
+    Rule("causal and added mask", ("attention",), causal_and_added, "bound"),
     Rule("causal and all seen", ("attention",), needless_causal),
-    Rule("no rows without a key", ("attention",), no_empty_rows),
+    Rule("no rows without a key", ("attention",), no_empty_rows, "bound"),
 )

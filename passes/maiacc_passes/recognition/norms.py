@@ -10,9 +10,9 @@ Assumes: canonical form. Promises: results up to rounding. In:
     %6 = mul(%0, %5) : fp32[2, 8]
     %7 = mul(%6, @g) : fp32[2, 8]
 
-Out:
+Out, where @eps is 1e-05 in fp32:
 
-    %1 = rms_norm(%0, @g) {axis=1, eps=1e-05} : fp32[2, 8]
+    %1 = rms_norm(%0, @g) {axis=1, eps=9.999999747378752e-06} : fp32[2, 8]
 
 Means may be sums times a number or divided by one, roots reciprocal or not, factors in any order.
 """

@@ -2,17 +2,17 @@
 
 Assumes: canonical form. Promises: results up to rounding. In:
 
-    %1 = slice(%0) {starts=[0, 0, 0, 32], ...} : fp32[1, 8, 128, 32]
-    %2 = neg(%1) : fp32[1, 8, 128, 32]
-    %3 = slice(%0) {starts=[0, 0, 0, 0], ...} : fp32[1, 8, 128, 32]
-    %4 = concat(%2, %3) {axis=3} : fp32[1, 8, 128, 64]
-    %5 = mul(%4, @sin) : fp32[1, 8, 128, 64]
-    %6 = mul(%0, @cos) : fp32[1, 8, 128, 64]
-    %7 = add(%6, %5) : fp32[1, 8, 128, 64]
+    %1 = slice(%0) {starts=[0, 2], sizes=[3, 2], steps=[1, 1]} : fp32[3, 2]
+    %2 = neg(%1) : fp32[3, 2]
+    %3 = slice(%0) {starts=[0, 0], sizes=[3, 2], steps=[1, 1]} : fp32[3, 2]
+    %4 = concat(%2, %3) {axis=1} : fp32[3, 4]
+    %5 = mul(%4, @sin) : fp32[3, 4]
+    %6 = mul(%0, @cos) : fp32[3, 4]
+    %7 = add(%6, %5) : fp32[3, 4]
 
-Out, if both halves of @cos and of @sin are alike:
+Out, if both halves of @cos and of @sin are alike, and @c and @s one of them:
 
-    %3 = rope(%0, %1, %2) : fp32[1, 8, 128, 64]
+    %1 = rope(%0, @c, @s) : fp32[3, 4]
 
 Also: each half by itself and then concatenated; every other element instead of halves; and only the
 first elements turned.

@@ -6,10 +6,12 @@ Assumes: softmax is recognised. Promises: results up to rounding. In:
     %2, %3 = topk(%1) {axis=1, k=2} : fp32[4, 2], int64[4, 2]
     %4 = rsum(%2) {axes=[1], keep=true} : fp32[4, 1]
     %5 = div(%2, %4) : fp32[4, 2]
+    return(%5, %3)
 
 Out:
 
     %1, %2 = moe_route(%0) {k=2, normalize=true} : fp32[4, 2], int64[4, 2]
+    return(%1, %2)
 
 A softmax of the best scores is the same as the best of a softmax, divided by their sum.
 """

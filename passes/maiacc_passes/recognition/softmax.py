@@ -152,5 +152,5 @@ RULES = (
     Rule("log of softmax", ("log",), log_of_softmax, "bound"),
     Rule("exp of log softmax", ("exp",), exp_of_log_softmax, "bound"),
     Rule("guarded softmax", ("select",), guarded, "bound"),
-    Rule("softmax of another axis", ("transpose",), moved),
+    Rule("softmax of another axis", ("transpose",), moved, "bound"),
 )

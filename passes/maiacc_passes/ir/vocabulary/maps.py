@@ -75,6 +75,27 @@ def power(a: Array, b: Array) -> Array:
     return np.where(b < 0, unit, np.power(a, np.maximum(b, 0))).astype(a.dtype)
 
 
+def larger(a: Array, b: Array) -> Array:
+    """The larger of two; NaN if one is. +0 is above -0, as in the manual; numpy leaves it open."""
+    found = np.asarray(np.maximum(a, b))
+    if found.dtype.kind != "f" or found.all():
+        return found
+    zeros = np.where(a == 0, np.where(b == 0, a + b, a), b)
+    return np.where(found == 0, zeros, found).astype(found.dtype)
+
+
+def smaller(a: Array, b: Array) -> Array:
+    """The smaller of two, likewise."""
+    if a.dtype.kind != "f":
+        return np.asarray(np.minimum(a, b))
+    return -larger(-a, -b)
+
+
+def rectified(x: Array) -> Array:
+    """max(x, 0), which is +0 for -0."""
+    return np.where(x <= 0, x.dtype.type(0), x)
+
+
 def _divided(run: Run, op: Op, arrays: Sequence[Any]) -> Array:
     """Floats divide; integers truncate, or floor. By zero they give 0."""
     a, b = arrays
@@ -175,8 +196,8 @@ def _clamped(attrs: Attrs, types: Types) -> Sequence[Type]:
 
 def _clamp(run: Run, op: Op, arrays: Sequence[Any]) -> Array:
     x, low, high = (*arrays, None, None)[:3]
-    x = x if low is None else np.maximum(x, low)
-    return np.asarray(x if high is None else np.minimum(x, high))
+    x = x if low is None else larger(x, low)
+    return np.asarray(x if high is None else smaller(x, high))
 
 
 ROWS = (
@@ -200,7 +221,7 @@ ROWS = (
     unary("ceil", np.ceil, "The smallest integer that is not below x."),
     unary("trunc", np.trunc, "x without its fraction."),
     unary("round", np.rint, "The nearest integer, the even one of two."),
-    unary("relu", lambda x: np.maximum(x, x.dtype.type(0)), "max(x, 0); of NaN, NaN.", _number),
+    unary("relu", rectified, "max(x, 0); of NaN, NaN.", _number),
     unary("is_nan", np.isnan, "Whether x is NaN.", _truths),
     Row(
         "is_inf",
@@ -235,8 +256,8 @@ ROWS = (
         _remainder,
     ),
     binary("pow", power, "a to the power of b.", _numbers),
-    binary("min", np.minimum, "The smaller one; NaN if one is.", commutes=True),
-    binary("max", np.maximum, "The larger one; NaN if one is.", commutes=True),
+    binary("min", smaller, "The smaller one; NaN if one is.", commutes=True),
+    binary("max", larger, "The larger one; NaN if one is.", commutes=True),
     binary("and", np.bitwise_and, "Bits, or truth values, that both have.", _bits, True),
     binary("or", np.bitwise_or, "Bits, or truth values, that one has.", _bits, True),
     binary("xor", np.bitwise_xor, "Bits, or truth values, that differ.", _bits, True),
