@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -14,9 +14,14 @@ from maiacc_isa.errors import MaiaccError, printable, render
 #: Rows of a table, and blockers shown in full.
 TOP, BLOCKERS = 10, 20
 
+#: Loops whose turns nothing limits are taken to have so many.
+LIMITLESS = 1 << 62
+
 
 def amount(number: float, units: str = "kMGT") -> str:
     """A number with three digits and a unit: 4.09 G."""
+    if number >= LIMITLESS:
+        return "no limit"
     step, unit = 1000.0, ""
     for name in units:
         if abs(number) < step:
@@ -36,18 +41,24 @@ def size(number: float) -> str:
 
 def time_of(seconds: float) -> str:
     """A time with three digits."""
-    for unit, factor in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
-        if seconds * factor >= 1 or unit == "us":
+    for unit, factor in (("s", 1.0), ("ms", 1e3), ("us", 1e6), ("ns", 1e9)):
+        if seconds * factor >= 1 or unit == "ns":
             return f"{seconds * factor:.3g} {unit}"
     return ""
+
+
+def _many(number: int, word: str) -> str:
+    return f"{number:,} {word}" + ("" if number == 1 else "s")
 
 
 def lines(found: Survey, title: str) -> Iterator[str]:
     """The report."""
     total = sum(found.nodes.values())
     opset = next((o.version for o in found.model.opset_import if not o.domain), 0)
-    yield click.style(f"{printable(title)}: opset {opset}, {total:,} nodes", bold=True)
+    yield click.style(f"{printable(title)}: opset {opset}, {_many(total, 'node')}", bold=True)
     yield from _coverage(found, total)
+    for note in found.notes:
+        yield f"  note        {note}"
     if found.problems:
         yield from _blockers(found)
         return
@@ -64,15 +75,27 @@ def lines(found: Survey, title: str) -> Iterator[str]:
     if not found.fits:
         yield from _too_large(found)
     yield (
-        f"  work        {amount(counted.macs)} macs, {size(found.moved)} across HBM at least: "
+        f"  work        {_work(found)}, {size(found.moved)} across HBM at least: "
         f"{found.intensity:.3g} macs/byte (ridge {found.peak() / found.bandwidth:.3g})"
     )
-    yield f"  bound       {time_of(seconds)} by {side} in bf16: no program can be faster"
+    yield (
+        f"  bound       {time_of(seconds)} by {side} in bf16: "
+        "no program that keeps the types can be faster"
+    )
     if found.composites:
         kinds = sorted(found.composites.items(), key=lambda item: (-item[1], item[0]))
         yield "  composites  " + ", ".join(f"{count} {name}" for name, count in kinds)
-    yield ""
-    yield from _table(found)
+    if counted.by_op:
+        yield ""
+        yield from _table(found)
+
+
+def _work(found: Survey) -> str:
+    """Multiply-adds; a range if branches and loops decide."""
+    least, most = found.certain_macs, found.counted.macs
+    if least == most:
+        return f"{amount(most)} macs"
+    return f"{amount(least)} macs to {amount(most)}, as the data decide"
 
 
 def _listed(label: str, items: list[str]) -> Iterator[str]:
@@ -87,18 +110,22 @@ def _coverage(found: Survey, total: int) -> Iterator[str]:
     share = 100 * (total - blocked) / total if total else 100
     yield f"  supported   {total - blocked:,} of {total:,} nodes ({share:.4g} %)"
     for name, count in sorted(found.blocked.items()):
-        yield f"  {'':<11} not {printable(name)}: {count} node{'s' if count > 1 else ''}"
+        yield f"  {'':<11} not {printable(name)}: {_many(count, 'node')}"
 
 
 def _blockers(found: Survey) -> Iterator[str]:
     yield ""
-    groups: dict[tuple[str, str], list[MaiaccError]] = {}
+    groups: dict[tuple[str, str | None], list[MaiaccError]] = {}
     for problem in found.problems:
-        groups.setdefault((problem.code, problem.message), []).append(problem)
+        # A dimension that many inputs have needs one size.
+        alike = problem.hint if problem.code == "E1309" else problem.message
+        groups.setdefault((problem.code, alike), []).append(problem)
     for problems in list(groups.values())[:BLOCKERS]:
         yield render(problems[0])
         others = [problem.node for problem in problems[1:] if problem.node]
-        if others:
+        if problems[0].code == "E1309" and len(problems) > 1:
+            yield f"  also      {_many(len(problems) - 1, 'more input')}"
+        elif others:
             names = ", ".join(printable(name) for name in others[:5])
             yield f"  also      {names}" + (
                 f" and {len(others) - 5} more" if len(others) > 5 else ""
@@ -123,20 +150,26 @@ def _table(found: Survey) -> Iterator[str]:
     shares = found.counted.by_op
     order = sorted(shares, key=lambda name: (-shares[name].macs, -shares[name].bytes, name))
     yield f"{'op':<18}{'ops':>7}{'macs':>10}{'of all':>8}{'results':>12}"
-    whole = found.counted.macs or 1
+    whole = found.counted.macs
     for name in order[:TOP]:
         share = shares[name]
-        part = f"{100 * share.macs / whole:.0f} %" if share.macs else ""
+        part = _part(share.macs, whole)
         macs = amount(share.macs) if share.macs else ""
         yield f"{name:<18}{share.ops:>7,}{macs:>10}{part:>8}{size(share.bytes):>12}"
     if len(order) > TOP:
-        yield f"{len(order) - TOP} more kinds: --json shows all"
+        yield f"{_many(len(order) - TOP, 'more kind')}: --json shows all"
+
+
+def _part(macs: int, whole: int) -> str:
+    """What share of the work it is; nothing if nothing limits the work."""
+    if not macs or whole >= LIMITLESS:
+        return ""
+    return f"{100 * macs / whole:.0f} %" if 200 * macs >= whole else "<1 %"
 
 
 def document(found: Survey, title: str) -> dict[str, Any]:
-    """The same as one document."""
-    counted = found.counted
-    seconds, side = found.bound()
+    """The same as one document. Figures are None as long as something stands in the way."""
+    figures = _figures(found)
     return {
         "schema": SCHEMA,
         "model": title,
@@ -147,14 +180,25 @@ def document(found: Survey, title: str) -> dict[str, Any]:
         "operators": dict(found.nodes),
         "unsupported_operators": dict(found.blocked),
         "problems": [error_document(problem) for problem in found.problems],
+        "notes": list(found.notes),
+        **(dict.fromkeys(figures) if found.problems else figures),
+    }
+
+
+def _figures(found: Survey) -> dict[str, Any]:
+    counted = found.counted
+    seconds, side = found.bound()
+    named = [] if found.problems else found.module.outputs
+    return {
         "inputs": _types(found.module.inputs, found.module.main.params),
-        "outputs": found.module.outputs,
+        "outputs": _types(named, found.module.main.outputs if named else ()),
         "weight_bytes": counted.weights,
         "activation_bytes_at_once": counted.peak,
         "hbm_bytes_needed": found.needed,
         "hbm_bytes": found.available,
         "fits": found.fits,
         "macs": counted.macs,
+        "macs_at_least": found.certain_macs,
         "hbm_bytes_moved_at_least": found.moved,
         "macs_per_byte": found.intensity,
         "ridge_macs_per_byte": found.peak() / found.bandwidth,
@@ -168,5 +212,5 @@ def document(found: Survey, title: str) -> dict[str, Any]:
     }
 
 
-def _types(names: list[str], values: list[Any]) -> dict[str, str]:
+def _types(names: Sequence[str], values: Sequence[Any]) -> dict[str, str]:
     return {name: str(value.type) for name, value in zip(names, values, strict=True)}

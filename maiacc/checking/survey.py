@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import onnx
 
+from maiacc.checking.certain import certain_macs, weight_bytes_read
 from maiacc.frontend.functions import has_body
 from maiacc.frontend.load import Loaded
 from maiacc.frontend.model import Settings, imported
@@ -22,11 +23,16 @@ from maiacc_passes.pipeline import PIPELINE, run
 #: Codes of refusals of what is legal and not supported; the others are of what is not legal.
 UNSUPPORTED = ("E1303", "E1305", "E1306")
 
+#: Codes of refusals of shapes and values of inputs.
+GIVEN = ("E1309", "E1310", "E1311")
+
 
 @dataclass
 class Survey:
-    """What ``maiacc check`` found. ``nodes`` and ``blocked`` are counts of ONNX nodes by operator;
-    ``counted`` is of the canonical graph, as far as there is one."""
+    """What ``maiacc check`` found. ``nodes`` and ``blocked`` are counts of ONNX nodes by operator,
+    those of bodies and functions among them; ``counted`` is of the canonical graph, as far as there
+    is one, ``certain_macs`` what of its work is done whatever the data are, and ``notes`` are about
+    what of the model is left aside."""
 
     model: onnx.ModelProto
     machine: Machine
@@ -36,6 +42,8 @@ class Survey:
     blocked: Mapping[str, int] = field(default_factory=dict)
     counted: Count = field(default_factory=Count)
     composites: Mapping[str, int] = field(default_factory=dict)
+    certain_macs: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def needed(self) -> int:
@@ -65,13 +73,15 @@ class Survey:
     # ---- the machine's bound ------------------------------------------------------------------
     @property
     def moved(self) -> int:
-        """Bytes that cross HBM at least: weights and inputs read, outputs written."""
-        return self.counted.weights + self.counted.inputs + self.counted.outputs
+        """Bytes that cross HBM at least: weights and inputs that are used are read, of tables the
+        rows that are looked up, and outputs are written."""
+        used = sum(value.type.bytes for value in self.module.main.params if value.uses)
+        return weight_bytes_read(self.module) + used + self.counted.outputs
 
     @property
     def intensity(self) -> float:
         """Multiply-adds for each byte that has to cross HBM."""
-        return self.counted.macs / self.moved if self.moved else 0.0
+        return self.certain_macs / self.moved if self.moved else 0.0
 
     def peak(self, rate: str = "bf16") -> float:
         """Multiply-adds a second of all chips."""
@@ -86,7 +96,7 @@ class Survey:
     def bound(self, rate: str = "bf16") -> tuple[float, str]:
         """Seconds that no program can be below, and what limits it: compute or hbm. A roofline of
         the whole model: S. Williams, A. Waterman, D. Patterson, Roofline, CACM 52 (2009)."""
-        compute = self.counted.macs / self.peak(rate)
+        compute = self.certain_macs / self.peak(rate)
         memory = self.moved / self.bandwidth
         return (compute, "compute") if compute >= memory else (memory, "hbm")
 
@@ -94,12 +104,15 @@ class Survey:
 def survey(loaded: Loaded, settings: Settings, machine: Machine) -> Survey:
     """Looks at a model. What is wrong with it is collected, not raised."""
     module, problems = imported(loaded.model, settings, loaded.folder)
-    found = Survey(loaded.model, machine, module, problems)
-    found.nodes = Counter(_title(node) for node in loaded.model.graph.node)
+    # What was given wrongly is the cause of what does not fit behind it.
+    problems = sorted(problems, key=lambda problem: problem.code not in GIVEN)
+    found = Survey(loaded.model, machine, module, problems, notes=loaded.notes)
+    found.nodes = Counter(_title(node) for node, _ in _nodes(loaded.model))
     found.blocked = _blocked(loaded.model)
     if not problems:
         run(module, [step.made for step in PIPELINE])
         found.counted = count(module)
+        found.certain_macs = certain_macs(module)
         found.composites = Counter(op.name for op in module.main if op.row.kind is Kind.COMPOSITE)
     return found
 
@@ -109,12 +122,29 @@ def _title(node: onnx.NodeProto) -> str:
     return f"{domain}.{node.op_type}" if domain else node.op_type
 
 
+def _nodes(model: onnx.ModelProto) -> Iterator[tuple[onnx.NodeProto, Mapping[str, int]]]:
+    """All nodes, those of bodies and functions among them, each with the opsets that it is of."""
+    parts = [(model.graph.node, model.opset_import)]
+    parts += [(function.node, function.opset_import) for function in model.functions]
+    for nodes, imports in parts:
+        opsets = {o.domain: o.version for o in imports}
+        left = [iter(nodes)]
+        while left:
+            node = next(left[-1], None)
+            if node is None:
+                left.pop()
+                continue
+            yield node, opsets
+            for attribute in node.attribute:
+                graphs = [attribute.g] if attribute.HasField("g") else []
+                left += [iter(graph.node) for graph in (*graphs, *attribute.graphs)]
+
+
 def _blocked(model: onnx.ModelProto) -> dict[str, int]:
     """Nodes whose operator nobody can import, by operator."""
-    opsets = {o.domain: o.version for o in model.opset_import}
     functions = {(f.domain, f.name) for f in model.functions}
     found: Counter[str] = Counter()
-    for node in model.graph.node:
+    for node, opsets in _nodes(model):
         key = node.domain.removeprefix("ai.onnx"), node.op_type
         known = key in functions or entry_for(*key, opsets.get(node.domain, 1) or 1) is not None
         if key in REFUSED or not (known or _has_body(node, opsets)):

@@ -6,13 +6,14 @@ import difflib
 from collections.abc import Iterator
 
 import click
-from maiacc_passes.ir.printer import print_module
-from maiacc_passes.ir.verify import verify
 
 from maiacc.running.modules import read_module, refusals
 from maiacc_isa.errors import MaiaccError
 from maiacc_passes import pipeline
 from maiacc_passes.ir.graph import Module
+from maiacc_passes.ir.printer import print_module
+from maiacc_passes.ir.verify import verify
+from maiacc_passes.ir.words import quoted
 
 #: The name of the module before any pass.
 IMPORT = "import"
@@ -36,35 +37,45 @@ def command(
     binds: tuple[str, ...],
 ) -> None:
     """Print MODEL, an .onnx or .ir file, as text after any pass; after all of them by default."""
-    stages = _stages(model, shapes, binds, listed)
+    if sum((listed, after is not None or node is not None, diff is not None)) > 1:
+        raise click.UsageError("--list and --diff take no other of --list, --after, --diff, --op")
+    stages = _stages(model, shapes, binds)
     if listed:
-        for name, text, note in stages:
-            click.echo(f"{name:<16} {text.count(' = '):>7,} lines{note}")
+        for name, _, note in stages:
+            click.echo(f"{name:<16} {note}")
         return
     texts = {name: text for name, text, _ in stages}
     if diff is not None:
         a, b = (_chosen(texts, name) for name in diff)
         lines = difflib.unified_diff(a.splitlines(), b.splitlines(), *diff, lineterm="", n=2)
-        click.echo("\n".join(lines))
+        for line in lines:
+            click.echo(line)
         return
     text = _chosen(texts, after or list(texts)[-1])
     click.echo("\n".join(_of_node(text, node)) if node else text, nl=bool(node))
 
 
 def _stages(
-    model: str, shapes: tuple[str, ...], binds: tuple[str, ...], listed: bool
+    model: str, shapes: tuple[str, ...], binds: tuple[str, ...]
 ) -> list[tuple[str, str, str]]:
     """Each stage: its name, its text, and what the pass did."""
     module = read_module(model, shapes, binds)
     with refusals(model):
-        found = [(IMPORT, print_module(module), "")]
+        found = [(IMPORT, print_module(module), _ops(module))]
 
         def keep(name: str, after: Module, changes: int) -> None:
             verify(after)
-            found.append((name, print_module(after), f", {changes:,} changes"))
+            note = f"{_ops(after)}, {changes:,} change{'' if changes == 1 else 's'}"
+            found.append((name, print_module(after), note))
 
         pipeline.run(module, [step.made for step in pipeline.PIPELINE], keep)
     return found
+
+
+def _ops(module: Module) -> str:
+    """How many ops a module has, those that end regions aside."""
+    count = sum(bool(op.results) for op in module.main.walk())
+    return f"{count:>7,} op{'' if count == 1 else 's'}"
 
 
 def _chosen(texts: dict[str, str], name: str) -> str:
@@ -80,10 +91,15 @@ def _of_node(text: str, node: str) -> Iterator[str]:
     numbers = {
         line.split(" ")[1]
         for line in text.splitlines()
-        if line.startswith("loc !") and f'"{node}"' in line
+        if line.startswith("loc !") and quoted(node) in line
     }
     if not numbers:
-        raise MaiaccError("E1413", f"nothing comes from the node {node!r}")
+        raise MaiaccError(
+            "E1413",
+            f"nothing comes from the node {node!r}",
+            hint="look at --after import; what needs only constants is computed at once, and an op "
+            "that nothing uses goes",
+        )
     for line in text.splitlines():
         if not line.startswith("loc ") and numbers & set(line.split()):
             yield line.strip()

@@ -9,6 +9,7 @@ import click
 
 from maiacc.checking.operators import page, support
 from maiacc.output import SCHEMA
+from maiacc_isa.errors import printable
 
 
 @click.command(name="ops")
@@ -18,6 +19,8 @@ from maiacc.output import SCHEMA
 @click.option("--markdown", is_flag=True, help="The page of the documentation.")
 def command(name: str | None, opset: int | None, as_json: bool, markdown: bool) -> None:
     """List the ONNX operators and whether they are supported; those with NAME in them, if given."""
+    if markdown and (name or opset is not None or as_json):
+        raise click.UsageError("--markdown writes the whole page; it takes nothing else")
     if markdown:
         click.echo(page(), nl=False)
         return
@@ -26,8 +29,16 @@ def command(name: str | None, opset: int | None, as_json: bool, markdown: bool) 
         operators = [dataclasses.asdict(row) for row in rows]
         click.echo(json.dumps({"schema": SCHEMA, "operators": operators}))
         return
+    if not rows:
+        click.echo(f"no operator of this opset has {printable(name or '')} in its name")
+        return
+    width = max(len(row.title) for row in rows)
     for row in rows:
         reason = f": {row.reason}; {row.way_out}" if row.way_out else ""
-        click.echo(f"{row.title:<36} {row.since:>3}  {row.how}{reason}")
-    counts = {how: sum(row.how == how for row in rows) for how in ("native", "body", "refused")}
-    click.echo(f"{len(rows)} operators: " + ", ".join(f"{n} {how}" for how, n in counts.items()))
+        click.echo(f"{row.title:<{width}} {row.since:>3}  {row.how}{reason}")
+    kinds = ("native", "body", "refused", "missing")
+    counts = {how: number for how in kinds if (number := sum(row.how == how for row in rows))}
+    click.echo(
+        f"{len(rows)} operator{'' if len(rows) == 1 else 's'}: "
+        + ", ".join(f"{n} {how}" for how, n in counts.items())
+    )

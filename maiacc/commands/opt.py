@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 
 import click
-from maiacc_passes.ir.printer import print_module
-from maiacc_passes.ir.verify import verify
 
 from maiacc.output import write_atomically
 from maiacc.running.modules import read_module, refusals
 from maiacc_passes import pipeline
+from maiacc_passes.ir.printer import print_module
+from maiacc_passes.ir.verify import verify
 
 
 @click.command(name="opt")

@@ -48,6 +48,9 @@ class Trial:
         self.problems += importing.problems[before:]
         del importing.problems[before:]
         self.drop()
+        if not self.problems:
+            # It needs a value that was refused outside of it.
+            raise Given
         return None
 
     def drop(self) -> None:

@@ -6,13 +6,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from maiacc.frontend.limits import room
+from maiacc.frontend.limits import Allowance, room
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.evaluate import Run
 from maiacc_passes.ir.graph import Module, Op, Region, Value
 from maiacc_passes.ir.table import Kind
 from maiacc_passes.ir.types import element_of, tensor
 from maiacc_passes.ir.weights import Data
+
+#: Quantised constants of more bytes, once they are floats, stay quantised.
+WIDENED = 4096
 
 #: Results of up to so many bytes are computed; larger ones are left to passes.
 LIMIT = 1 << 20
@@ -62,11 +65,15 @@ def folded(
     return found
 
 
-def origins(module: Module, value: Value) -> list[str]:
-    """The inputs of a model that a value depends on, in their order."""
+def origins(module: Module, value: Value, looks: Allowance) -> list[str]:
+    """The inputs of a model that a value depends on, in their order; none if it takes more looks at
+    values than there are left."""
     seen: set[Value] = set()
     todo = [value]
     while todo:
+        looks.left -= 1
+        if looks.left < 0:
+            return []
         at = todo.pop()
         if at in seen or at.op is None:
             seen.add(at)
@@ -103,6 +110,9 @@ def _foldable(op: Op, made: set[Value], limit: int) -> bool:
     regions = [region for x in (op, *inner) for region in x.regions]
     known = made.union(*(region.params for region in regions), *(x.results for x in inner))
     small = all(_small(x, limit) for x in (op, *inner))
+    # Weights stay as narrow as the model has them.
+    if op.name == "dequantize" and op.result.type.bytes > WIDENED:
+        return False
     pure = op.row.pure and all(x.row.pure or x.name == "yield" for x in inner)
     inputs = [value for x in (op, *inner) for value in x.operands if value is not None]
     return pure and small and all(x in known or x.weight is not None for x in inputs)

@@ -12,6 +12,9 @@ from maiacc_isa.errors import MaiaccError
 #: Versions of the format and of the operators that are read.
 IR_VERSIONS, OPSETS = range(3, 15), range(6, 29)
 
+#: What commands exit with for a model that is legal and not supported.
+UNSUPPORTED = 2
+
 #: Domains whose versions are those of ONNX itself.
 ONNX_DOMAINS = ("", "ai.onnx")
 
@@ -85,7 +88,7 @@ def opset_problems(imports: Iterable[onnx.OperatorSetIdProto], owner: str) -> li
         seen.add(domain)
         if not domain and entry.version not in OPSETS:
             problems.append(_version("the opset", entry.version, OPSETS))
-        elif entry.version < 1:
+        elif not 1 <= entry.version < 1 << 31:
             problems.append(
                 MaiaccError("E1302", f"{owner} imports version {entry.version} of {domain!r}")
             )
@@ -109,10 +112,12 @@ def not_text(what: str, found: object) -> MaiaccError:
 
 def _version(what: str, found: int, good: range) -> MaiaccError:
     newer = found >= good.stop
-    return MaiaccError(
+    problem = MaiaccError(
         "E1303",
         f"{what} of the model, {found}, is {'newer' if newer else 'older'} than any that is read",
         expected=f"{good.start} to {good.stop - 1}",
         found=str(found),
         hint="onnx.version_converter.convert_version converts models",
     )
+    problem.exit_code = UNSUPPORTED
+    return problem

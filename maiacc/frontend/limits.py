@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from maiacc_isa.errors import MaiaccError
@@ -30,17 +31,31 @@ DEPTH = 32
 #: Inputs, outputs or attributes of one node, numbers in a list.
 ITEMS = 1 << 20
 
+#: Values looked at to tell what others depend on, for messages.
+LOOKS = 5_000_000
+
+#: Problems that are told.
+PROBLEMS = 10_000
+
 #: Characters of a name.
 NAME = 16_384
+
+
+@dataclass
+class Allowance:
+    """So much of something may still be done."""
+
+    left: int
 
 
 class Exhausted(Exception):  # noqa: N818  ends an import, whatever is being tried
     """The budget of operations is used up; ``problem`` says so."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, nodes: Sequence[str]) -> None:
         self.problem = MaiaccError(
             "E1308",
             "the model is too large with its functions and loops written out",
+            node=", ".join(nodes),
             expected=f"at most {most} operations",
             hint="look for functions that call each other, or loops in loops",
         )
@@ -79,7 +94,7 @@ class Metered(Builder):
         """One more node or op. Raises ``Exhausted``."""
         self.left -= 1
         if self.left < 0:
-            raise Exhausted(self.most)
+            raise Exhausted(self.most, self.location.nodes)
 
     def op(
         self, name: str, *operands: Value | None, regions: Sequence[Region] = (), **attrs: Any

@@ -107,7 +107,7 @@ def _parsed(data: bytes, file: str) -> onnx.ModelProto:
     except MaiaccError as problem:
         problem.place = Place(file=file)
         raise
-    except (Broken, DecodeError) as problem:
+    except (Broken, DecodeError, RecursionError) as problem:
         raise _no_model(data, file, problem) from None
     graphs = fields.get(GRAPH, 0)
     if graphs > 1:

@@ -76,6 +76,10 @@ def imported(
         message = "importing the model needs more memory than there is"
         return module, [*importing.problems, MaiaccError("E1308", message)]
     importing.problems += contradictions(model.graph, scope.values)
+    if not importing.problems and None in outputs:
+        name = model.graph.output[outputs.index(None)].name
+        message = f"output {name!r} needs an input of a function that is left out"
+        importing.problems.append(MaiaccError("E1302", message, node=name))
     if not importing.problems:
         finish(importing.builder, [value for value in outputs if value is not None])
         module.outputs = [info.name for info in model.graph.output]
@@ -100,6 +104,9 @@ def _bind_inputs(
                 scope.values[info.name] = importing.module.add_weight(info.name, kind, Data(array))
             else:
                 scope.values[info.name] = importing.module.add_input(info.name, kind)
+        except ErrorList as problem:
+            problems += problem.errors
+            scope.values[info.name] = None
         except MaiaccError as problem:
             problems.append(problem)
             scope.values[info.name] = None
@@ -131,16 +138,23 @@ def _type_of(info: onnx.ValueInfoProto, settings: Settings) -> Type:
         return check_size(tensor(dtype, tuple(given)), info.name)
     dims = list(proto.shape.dim)
     if given is not None and len(given) != len(dims):
+        bound = info.name in settings.values
+        what = "value bound to" if bound else "shape given for"
         raise MaiaccError(
-            "E1310",
-            f"the shape given for input {info.name!r} has another rank",
+            "E1311" if bound else "E1310",
+            f"the {what} input {info.name!r} has another rank",
             expected=str(len(dims)),
-            found=str(list(given)),
+            found=f"{len(given)}: {list(given)}",
         )
-    shape = [
-        _size(info.name, axis, dim, None if given is None else given[axis], settings)
-        for axis, dim in enumerate(dims)
-    ]
+    shape, problems = [], []
+    for axis, dim in enumerate(dims):
+        try:
+            size = None if given is None else given[axis]
+            shape.append(_size(info.name, axis, dim, size, settings))
+        except MaiaccError as problem:
+            problems.append(problem)
+    if problems:
+        raise ErrorList(problems)
     return check_size(tensor(dtype, tuple(shape)), info.name)
 
 

@@ -36,6 +36,14 @@ def settings_for(
     bound: dict[str, Any] = {}
     for text in shapes:
         name, numbers = _shape(text)
+        before = given.get(name, (sizes[name],) if name in sizes else numbers)
+        if before != numbers:
+            raise MaiaccError(
+                "E1310",
+                f"{quote(name)} is given twice, and not the same",
+                expected="x".join(map(str, before)),
+                found=quote(text),
+            )
         if name in inputs:
             given[name] = numbers
         elif name in dims and len(numbers) == 1:
@@ -58,6 +66,8 @@ def settings_for(
                 found=quote(text),
                 hint="--bind NAME=VALUE, such as --bind axes=[0,2] or --bind k=@k.npy",
             )
+        if name in bound:
+            raise MaiaccError("E1311", f"{quote(name)} is bound twice", found=quote(text))
         bound[name] = _value(text, value)
     return Settings(given, sizes, bound)
 

@@ -17,7 +17,7 @@ from maiacc.frontend.constants import Constants
 from maiacc.frontend.folding import LIMIT, MEMORY, SMALL, folded, origins
 from maiacc.frontend.functions import function_body, has_body, with_inputs
 from maiacc.frontend.header import plain_domain
-from maiacc.frontend.limits import DEPTH, Metered
+from maiacc.frontend.limits import DEPTH, LOOKS, PROBLEMS, Allowance, Metered
 from maiacc.frontend.node import Given, Node, node_name
 from maiacc.frontend.origin import as_error, location_of
 from maiacc.frontend.registry import REFUSED, entry_for
@@ -75,6 +75,7 @@ class Importing:
         self.builder = Metered(module, nodes)
         self.problems: list[MaiaccError] = []
         self._folded_bytes = 0
+        self._looks = Allowance(LOOKS)
         self.constants = Constants(module, folder)
 
     # ---- graphs -----------------------------------------------------------------------------
@@ -119,7 +120,7 @@ class Importing:
         inner.values.update(zip((info.name for info in graph.input), arguments, strict=True))
         before = len(self.problems)
         outputs = self.graph(graph, inner)
-        if len(self.problems) > before:
+        if len(self.problems) > before or None in outputs:
             raise Given
         return outputs
 
@@ -135,6 +136,8 @@ class Importing:
         """Imports a node; a refusal is noted and its outputs are unknown."""
         outputs: Sequence[Value | None] = [None] * len(proto.output)
         self.builder.spend()
+        if len(self.problems) >= PROBLEMS:
+            raise MaiaccError("E1308", f"there are more than {PROBLEMS} problems")
         try:
             inputs = self._inputs(proto, scope)
             if inputs is not None:
@@ -290,10 +293,8 @@ class Importing:
     # ---- constants --------------------------------------------------------------------------
     def origins(self, value: Value) -> list[str]:
         """The inputs of the model that a value depends on, in their order."""
-        return origins(self.module, value)
+        return origins(self.module, value, self._looks)
 
     def known(self, value: Value) -> Array | None:
         """The elements of a value that is constant."""
-        if value.weight is None:
-            return None
-        return value.weight.source.array(value.type)
+        return None if value.weight is None else value.weight.source.array(value.type)

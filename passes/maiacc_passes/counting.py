@@ -133,20 +133,29 @@ def count(module: Module) -> Count:
 
 def peak_bytes(region: Region) -> int:
     """The most bytes of values that exist at once when the ops run in their order: parameters and
-    results, each until its last use. Views count as their operands."""
+    results, each until its last use, also through views, which are no memory of their own."""
     last: dict[Value, Op] = {}
     for op in region:
         for inner in (op, *(x for r in op.regions for x in r.walk())):
             for value in inner.operands:
-                if value is not None and value.weight is None:
-                    last[value] = op
+                if value is not None and _viewed(value).weight is None:
+                    last[_viewed(value)] = op
+    ends: dict[Op, int] = {}
+    for value, op in last.items():
+        ends[op] = ends.get(op, 0) + value.type.bytes
     now = peak = sum(value.type.bytes for value in region.params)
     for op in region:
         if op.row.kind is not Kind.VIEW:
             now += sum(value.type.bytes for value in op.results)
         peak = max(peak, now)
-        for value in {x for x in op.operands if x is not None}:
-            ends = last.get(value) is op and value.weight is None
-            if ends and not (value.op is not None and value.op.row.kind is Kind.VIEW):
-                now -= value.type.bytes
+        now -= ends.get(op, 0)
     return peak
+
+
+def _viewed(value: Value) -> Value:
+    """What a view shows."""
+    while value.op is not None and value.op.row.kind is Kind.VIEW:
+        shown = value.op.operands[0]
+        assert shown is not None
+        value = shown
+    return value

@@ -25,6 +25,9 @@ from maiacc_passes.ir.graph import Module, Op
 from maiacc_passes.ir.types import element_of, tensor
 from maiacc_passes.ir.weights import Data, Missing
 
+#: The largest limit that can be asked for.
+MOST = 1 << 28
+
 #: Constants up to so many bytes may grow as they like.
 SMALL = 4096
 
@@ -35,6 +38,10 @@ class Fold:
 
     limit: int = 1 << 20
     growth: int = 4
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.limit <= MOST or not 1 <= self.growth <= MOST:
+            raise IRError("E1413", "options of pass fold", expected=f"from 0 or 1 to {MOST}")
 
     name: ClassVar[str] = "fold"
     keeps: ClassVar[str] = "bit"
@@ -49,6 +56,9 @@ class Fold:
 
     def _foldable(self, op: Op) -> bool:
         if not op.row.pure or op.regions or not op.results:
+            return False
+        # Weights stay as narrow as the model has them.
+        if op.name == "dequantize" and op.result.type.bytes > SMALL:
             return False
         # A size that the data decide is known to who computes it, not to a constant.
         if any(value.type.counts for value in op.results):

@@ -13,6 +13,9 @@ from maiacc_passes.ir.weights import Array, Missing, Splat
 #: Constants of up to so many elements are looked into.
 SMALL = 1 << 16
 
+#: The same where much depends on it: masks, and tables of rotary embeddings.
+LARGE = 1 << 24
+
 
 def made_by(value: Value | None, *names: str) -> Op | None:
     """The op that makes a value, if it is one of these."""

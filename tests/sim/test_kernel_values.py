@@ -2,7 +2,8 @@
 
 What must come out is worked out in numpy alone (``kernel_products``, ``kernel_moves``,
 ``kernel_floats``, ``kernel_layers``): to the bit where arithmetic is exact or has a defined order,
-and within bounds for every element where functions round.
+and within bounds for every element where functions round. The native simulator executes them; in
+other orders, and timed again, the reference does.
 """
 
 from __future__ import annotations
@@ -17,9 +18,14 @@ import pytest
 from examples.test_kernels import WORDS
 from maiacc_isa.program import Tensor
 from maiacc_sim.memory import Owner
+from maiacc_sim.native.machine import NativeMachine
+from maiacc_sim.scalar_log import Log, Scalars, check_parameters
 from maiacc_sim.simulate import Options, simulate
 from maiacc_sim.timing.critical import Link
+from maiacc_sim.timing.run import time_program
 from maiacc_sim.values import Executed, run_values
+from native.compare import differences as memory_differences
+from native.compare import time_differences
 from sim.kernel_example import Array, numbers
 from sim.kernel_values import (
     EDGES,
@@ -44,7 +50,8 @@ ALL = [
 @dataclass(frozen=True)
 class Ran:
     """What a simulation left, as far as it is looked at here. ``parts`` are the cycles of queues
-    and control processors, added up; ``words`` were executed with values, ``timed`` without."""
+    and control processors, added up; ``words`` were executed with values, ``timed`` without, and
+    ``log`` are the scalars that they loaded. ``engine`` executed them, all but those ``asked``."""
 
     outputs: dict[str, Array]
     cycles: int
@@ -54,6 +61,10 @@ class Ran:
     parts: frozenset[int]
     bounds: dict[str, int]
     path: list[Link]
+    log: Log
+    engine: str
+    asked: int
+    notices: tuple[str, ...]
 
 
 @cache
@@ -72,6 +83,10 @@ def ran(trial: Trial) -> Ran:
         frozenset(use.total for use in account.queues),
         result.timed.totals.bounds,
         result.critical_path(),
+        executed.log,
+        result.engine,
+        executed.asked.total(),
+        result.notices,
     )
 
 
@@ -106,6 +121,29 @@ def _copies(trial: Trial, done: Executed, tensor: Tensor) -> list[bytes]:
     system, chips = done.memories.system, program_of(trial.case).machine.chips
     owners = [Owner("hbm", system.instance("chip", chip).number) for chip in range(chips)]
     return [done.memories.fetch(o, tensor.base, tensor.bytes()).tobytes() for o in owners]
+
+
+@pytest.mark.parametrize("trial", ALL)
+def test_a_kernel_is_executed_natively(trial: Trial) -> None:
+    """Every word of it; and both event models agree on everything."""
+    done, program = ran(trial), program_of(trial.case)
+    assert (done.engine, done.asked, done.notices) == ("native", 0, ())
+    numbers = check_parameters(program, example_of(trial).parameters)
+    columns = trial not in NIGHTLY
+    assert not time_differences(program, lambda: Scalars(numbers, done.log), columns)
+    assert time_program(program, Scalars(numbers, done.log)).cycles == done.cycles
+
+
+@pytest.mark.parametrize("trial", [*PLAIN, *OTHER, *EDGES], ids=str)
+def test_a_kernel_leaves_every_byte_as_the_reference_does(trial: Trial) -> None:
+    """In all memories, however many threads execute it."""
+    example, program = example_of(trial), program_of(trial.case)
+    wanted = run_values(program, example.inputs, parameters=example.parameters)
+    for threads in (1, 2):
+        machine = NativeMachine(program, threads=threads)
+        found = machine.execute(example.inputs, example.parameters)
+        assert memory_differences(program, wanted.memories, machine.memories) == []
+        assert (found.log, found.words, found.asked.total()) == (wanted.log, wanted.words, 0)
 
 
 @pytest.mark.parametrize("trial", ALL)

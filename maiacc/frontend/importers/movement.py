@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 from maiacc.frontend.importers.common import cast, reshaped, sliced, stretched
 from maiacc.frontend.node import Node
@@ -96,7 +97,7 @@ def _parts(node: Node, sizes: Sequence[int] | None) -> Sequence[Value | None]:
             expected=f"{len(node.proto.output)} sizes with the sum {extent}",
             found=str(list(sizes)),
         )
-    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    starts = [0, *accumulate(sizes)][: len(sizes)]
     return [
         sliced(node, x, axis, start, size) if node.wants(i) else None
         for i, (start, size) in enumerate(zip(starts, sizes, strict=True))

@@ -34,7 +34,7 @@ def _pool(node: Node) -> tuple[dict[int, list[tuple[int, ...]]], tuple[int, ...]
     """The n-grams by length, and which element of the result each one is counted in."""
     pool, starts = node.get_ints("pool_int64s"), node.get_ints("ngram_counts")
     places = node.get_ints("ngram_indexes")
-    ends = (*starts[1:], len(pool))
+    ends = (*starts[1:], len(pool)) if starts else ()
     grams: dict[int, list[tuple[int, ...]]] = {}
     for length, (start, end) in enumerate(zip(starts, ends, strict=True), 1):
         if not 0 <= start <= end <= len(pool) or (end - start) % length:

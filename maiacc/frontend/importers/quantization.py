@@ -83,6 +83,8 @@ def _placed(
     axis = 0 if x.type.rank == 1 else node.axis(node.get_int("axis", 1), x.type.rank)
     if block < 0 or (scale.type.rank > 1 and not block):
         node.fail("E1304", "attribute block_size", "the size of blocks", str(block))
+    if block and scale.type.rank != x.type.rank:
+        node.fail("E1304", "the scales of blocks", f"{x.type.rank} axes", str(scale.type))
     return {"axis": axis, "block": block}, scale, _counting(node, zero)
 
 

@@ -55,7 +55,7 @@ class Axis:
         found = (at + 0.5) / self.scale - 0.5
         if transform == "pytorch_half_pixel" and self.size == 1:
             return np.zeros_like(at)
-        if transform == "half_pixel_symmetric":
+        if transform == "half_pixel_symmetric" and length:
             found += self.extent / 2 * (1 - self.size / length)
         return found
 

@@ -11,8 +11,10 @@ from maiacc_passes.ir.graph import Value
 
 def rows(node: Node, cache: Value, positions: Value) -> Value:
     """The rows [b, s, r] of a table [n, r] at positions [b, s]; negative ones count from its
-    end."""
+    end. Refuses with E1304."""
     b = node.b
+    if cache.type.rank != 2:
+        node.fail("E1304", "a table of angles", expected="two axes", found=str(cache.type))
     size = b.constant(cache.type.shape[0], positions.type.dtype)
     zero = b.constant(0, positions.type.dtype)
     known = node.importing.known(positions)

@@ -88,6 +88,8 @@ def col2im(node: Node) -> Value:
     pads = node.get_ints("pads", [0] * (2 * rank))
     if not len(block) == len(dilations) == len(strides) == rank or len(pads) != 2 * rank:
         node.fail("E1304", "attributes", expected=f"for {rank} axes of the image")
+    if min((*dilations, *strides), default=1) < 1:
+        node.fail("E1304", "strides and dilations", expected="numbers from 1 on")
     padded = [n + pads[i] + pads[rank + i] for i, n in enumerate(image)]
     counts = [
         (n - (k - 1) * d - 1) // s + 1

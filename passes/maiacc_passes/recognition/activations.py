@@ -126,8 +126,8 @@ def _is_tanh(value: Value, x: Value) -> bool:
     if len(others) == 1 and _close(factor, OUTER, x):
         return _cubic_sum(others[0], x, 1.0, CUBIC)
     if len(others) == 2 and x in others and _close(factor, OUTER, x):
-        (rest,) = [v for v in others if v is not x]
-        return _one_plus(rest, lambda v: _is_power(_powers_of(v, x), 2, CUBIC, x))
+        others.remove(x)
+        return _one_plus(others[0], lambda v: _is_power(_powers_of(v, x), 2, CUBIC, x))
     return not numbers and len(others) == 1 and _cubic_sum(others[0], x, OUTER, OUTER * CUBIC)
 
 
@@ -141,12 +141,12 @@ def _is_power(found: tuple[int, float] | None, exponent: int, factor: float, x: 
 
 
 def _cubic_sum(value: Value, x: Value, linear: float, cubic: float) -> bool:
-    found = {}
+    found: dict[int, float] = {}
     for term in terms(value):
         power = _powers_of(term, x)
         if power is None:
             return False
-        found[power[0]] = power[1]
+        found[power[0]] = found.get(power[0], 0.0) + power[1]
     return found.keys() == {1, 3} and _close(found[1], linear, x) and _close(found[3], cubic, x)
 
 

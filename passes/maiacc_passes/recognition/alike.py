@@ -10,7 +10,7 @@ import numpy as np
 
 from maiacc_passes.ir.graph import Op, Value
 from maiacc_passes.ir.weights import Array
-from maiacc_passes.matching import constant, made_by
+from maiacc_passes.matching import LARGE, constant, made_by
 
 #: Ops through which what is alike stays alike, if all operands are that or one number wide.
 PLAIN = ("sin", "cos", "cvt", "neg", "mul", "add")
@@ -23,7 +23,7 @@ def alike(value: Value | None, pairs: bool, depth: int = DEPTH) -> bool:
     """Whether both halves of the last axis are the same, or with ``pairs`` all neighbours."""
     if value is None or not value.type.shape or value.type.shape[-1] % 2 or not depth:
         return False
-    array = constant(value)
+    array = constant(value, LARGE)
     if array is not None:
         return _equal(array, pairs)
     op = value.op

@@ -27,8 +27,8 @@ import numpy as np
 from maiacc_passes.contractions import parts_of
 from maiacc_passes.ir.build import Builder
 from maiacc_passes.ir.graph import Op, Value
-from maiacc_passes.matching import constant, made_by, narrowed
-from maiacc_passes.recognition.scores import LARGEST, Scores, scores_of, unscaled
+from maiacc_passes.matching import LARGE, constant, made_by, narrowed
+from maiacc_passes.recognition.scores import Scores, scores_of, unscaled
 from maiacc_passes.rewriting import Replacement, Rule
 
 
@@ -181,7 +181,7 @@ def _mask(scores: Scores, axes: Axes, b: Builder) -> Value | bool | None:
 
 def _every_row_sees(mask: Value) -> bool:
     """Whether a mask that is known lets every query see some key."""
-    array = constant(mask, LARGEST)
+    array = constant(mask, LARGE)
     return array is not None and array.dtype == np.bool_ and bool(array.any(-1).all())
 
 

@@ -21,8 +21,8 @@ import numpy as np
 from maiacc_passes.ir.build import Builder
 from maiacc_passes.ir.graph import Op, Value
 from maiacc_passes.ir.weights import Array
-from maiacc_passes.matching import constant, made_by, scalar
-from maiacc_passes.recognition.scores import LARGEST, NEVER
+from maiacc_passes.matching import LARGE, constant, made_by, scalar
+from maiacc_passes.recognition.scores import NEVER
 from maiacc_passes.rewriting import Replacement, Rule
 
 
@@ -77,7 +77,7 @@ def chosen_mask(op: Op, b: Builder) -> Replacement:
     mask = op.operand(3)
     if mask is None or mask.type.dtype == "bool":
         return None
-    array = constant(mask, LARGEST)
+    array = constant(mask, LARGE)
     if array is not None:
         wide = array.astype(np.float64)
         seen = wide == 0
@@ -102,7 +102,7 @@ def chosen_mask(op: Op, b: Builder) -> Replacement:
 
 def causal_mask(op: Op, b: Builder) -> Replacement:
     """A known mask by which query i sees keys up to i + offset; or all of them."""
-    array = constant(op.operand(3), LARGEST)
+    array = constant(op.operand(3), LARGE)
     if array is None or array.dtype != np.bool_:
         return None
     if array.all():
@@ -132,7 +132,7 @@ def _causal_offset(op: Op, array: Array) -> int | None:
 def causal_and_added(op: Op, b: Builder) -> Replacement:
     """A known causal mask, and another one that is added where it lets keys be seen."""
     choice = made_by(op.operand(3), "select")
-    array = None if choice is None else constant(choice.operands[0], LARGEST)
+    array = None if choice is None else constant(choice.operands[0], LARGE)
     if choice is None or array is None or scalar(choice.operands[2]) != -math.inf:
         return None
     offset = _causal_offset(op, array)
@@ -159,7 +159,7 @@ def no_empty_rows(op: Op, b: Builder) -> Replacement:
     if op.attrs["causal"] and (op.attrs["offset"] < 0 or mask is not None):
         return None
     if mask is not None:
-        array = constant(mask, LARGEST)
+        array = constant(mask, LARGE)
         if array is None:
             return None
         seen = array if array.dtype == np.bool_ else array.astype(np.float64) > -np.inf

@@ -31,11 +31,15 @@ def best_shares(op: Op, b: Builder) -> Replacement:
     if shares is None or x is None or shares.attrs["masked_zero"] or not op.attrs["largest"]:
         return None
     last = x.type.rank - 1
-    if (shares.attrs["axis"], op.attrs["axis"]) != (last, last) or op.attrs["k"] >= x.type.shape[
-        last
-    ]:
+    if (shares.attrs["axis"], op.attrs["axis"]) != (last, last) or not _some(op, x):
         return None
     return b.many("moe_route", x, k=op.attrs["k"])
+
+
+def _some(best: Op, x: Value) -> bool:
+    """Whether a choice is of some experts, but not of all."""
+    k: int = best.attrs["k"]
+    return 0 < k < x.type.shape[-1]
 
 
 def divided(op: Op, b: Builder) -> Replacement:
@@ -70,9 +74,7 @@ def softmax_of_best(op: Op, b: Builder) -> Replacement:
     last = x.type.rank - 1
     if op.operands[0] is not best.results[0] or len(best.results[0].uses) != 1:
         return None
-    if (best.attrs["axis"], op.attrs["axis"]) != (last, last) or best.attrs["k"] >= x.type.shape[
-        last
-    ]:
+    if (best.attrs["axis"], op.attrs["axis"]) != (last, last) or not _some(best, x):
         return None
     return _normalized(b, best, x)
 

@@ -12,9 +12,6 @@ from maiacc_passes.matching import made_by, scalar, widened
 #: What is added to a score that is not to count is at most this.
 NEVER = -1e4
 
-#: Masks of up to so many elements are looked into.
-LARGEST = 1 << 24
-
 #: Masks on top of one another.
 MASKS = 3
 

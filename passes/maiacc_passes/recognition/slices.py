@@ -68,10 +68,11 @@ def beside(first: Value | None, second: Value | None, b: Builder) -> Value | Non
     if first is None or second is None or not first.type.shape:
         return None
     one, two = place(first), place(second)
-    whole = one.part(0, one.sizes[-1] + two.sizes[-1])
-    whole = replace(whole, steps=(*one.steps[:-1], _step(one, two, whole.sizes[-1])))
+    size = one.sizes[-1] + two.sizes[-1]
+    step = _step(one, two, size)
+    whole = replace(one, sizes=(*one.sizes[:-1], size), steps=(*one.steps[:-1], step))
     parts = (whole.part(0, one.sizes[-1]), whole.part(one.sizes[-1], two.sizes[-1]))
-    return whole.made(b) if parts == (one, two) else None
+    return whole.made(b) if step and parts == (one, two) else None
 
 
 def _step(one: Place, two: Place, size: int) -> int:
@@ -87,8 +88,6 @@ def by_turns(first: Value | None, second: Value | None, b: Builder) -> Value | N
         return None
     one, two = place(first), place(second)
     size, step = one.sizes[-1], two.starts[-1] - one.starts[-1]
-    whole = replace(
-        one, sizes=(*one.sizes[:-1], 2 * size), steps=(*one.steps[:-1], step if size else 1)
-    )
+    whole = replace(one, sizes=(*one.sizes[:-1], 2 * size), steps=(*one.steps[:-1], step))
     parts = (whole.part(0, size, 2), whole.part(1, size, 2))
     return whole.made(b) if step and parts == (one, two) else None

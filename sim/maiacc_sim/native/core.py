@@ -14,6 +14,7 @@ from functools import cache
 from maiacc_isa.cache import get, key, put, source_digest
 from maiacc_isa.load import load, rows_digest
 from maiacc_isa.spec import Insn
+from maiacc_sim.native.toolchain.float_mode import EXPORTS
 from maiacc_sim.native.toolchain.host import host
 from maiacc_sim.native.toolchain.objects import Library, compile_text
 
@@ -43,7 +44,7 @@ _MAKING = threading.Lock()
 def exports() -> dict[str, dict[str, int]]:
     """The functions of every core, with the number of addresses or numbers they take."""
     found = {core: {f"family_{f}": 4 for f in families} for core, families in FAMILIES.items()}
-    found["values"] |= {"run_thread": 2, "start_block": 1}
+    found["values"] |= {"run_thread": 2, "start_block": 1, **EXPORTS}
     found["timing"] = {"run_events": 2}
     for stage in load().stages.values():
         if "float" in stage.classes:

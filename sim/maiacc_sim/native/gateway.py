@@ -10,8 +10,8 @@ from maiacc_sim.native.timing_events import EventColumns
 
 
 def machine(program: Program, limits: Limits, threads: int) -> NativeMachine:
-    """A machine that executes a proven program with its data."""
-    return NativeMachine(program, limits, threads)
+    """A machine that executes a proven program, whose words have been checked, with its data."""
+    return NativeMachine(program, limits, threads, legal=True)
 
 
 def timer(program: Program, skip: bool, max_cycles: int | None) -> NativeTimer:

@@ -25,6 +25,7 @@ from maiacc_sim.native.image import BlockImage, block_image
 from maiacc_sim.native.machine_state import MachineState
 from maiacc_sim.native.memory import NativeMemories
 from maiacc_sim.native.shared import ASKS, OVER, SPENT, WAITS
+from maiacc_sim.refuse import check
 from maiacc_sim.scalar_log import Log, check_parameters
 from maiacc_sim.scalars import Sources
 from maiacc_sim.system import System
@@ -50,7 +51,17 @@ class NativeMachine:
     program can see.
     """
 
-    def __init__(self, program: Program, limits: Limits | None = None, threads: int = 1) -> None:
+    def __init__(
+        self,
+        program: Program,
+        limits: Limits | None = None,
+        threads: int = 1,
+        legal: bool = False,
+    ) -> None:
+        """``legal`` says that words have been looked at one by one; native code relies on it, and
+        on nothing else. Raises ``ErrorList`` of what is wrong with words."""
+        if not legal:
+            check(program)
         limits = limits or Limits()
         self.program = program
         self.system = System(program.machine)
@@ -65,7 +76,9 @@ class NativeMachine:
         self.log: Log = {}
         self._weights = False
         self._images: dict[str, BlockImage] = {}
-        self._run_thread = library("values").function("run_thread")
+        self._enter = library("values").function("run_thread")
+        self._take_mode = library("values").function("take_mode")
+        self._give_mode = library("values").function("give_mode")
         self._start_block = library("values").function("start_block")
 
     def execute(
@@ -106,13 +119,24 @@ class NativeMachine:
             if SPENT in reasons:
                 raise self._spent()
             state.take_logs(self.log)
-            for number, reason in enumerate(reasons):
-                if reason == ASKS:
-                    record = state.scratch[number].record[0]
-                    fallback.help(int(record["instance"]), int(record["queue"]))
+            # Two threads may stop at the same word: one takes an instance that the other has
+            # already given back.
+            records = [
+                s.record[0] for s, why in zip(state.scratch, reasons, strict=True) if why == ASKS
+            ]
+            for instance, queue in sorted({(int(r["instance"]), int(r["queue"])) for r in records}):
+                fallback.help(instance, queue)
             if all(reason == OVER for reason in reasons):
                 fallback.check_over()
                 return
+
+    def _run_thread(self, machine: int, thread: int) -> int:
+        """Lets the calling thread work, in the usual mode of its float unit."""
+        mode = self._take_mode()
+        try:
+            return self._enter(machine, thread)
+        finally:
+            self._give_mode(mode)
 
     def _threads(self) -> list[int]:
         """Lets all threads work until they return; says why each did."""

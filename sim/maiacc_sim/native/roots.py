@@ -13,6 +13,8 @@ from maiacc_sim.native.core import exports
 from maiacc_sim.native.lang.functions import PREFIX
 from maiacc_sim.native.lang.translate import translate
 from maiacc_sim.native.timing import engine
+from maiacc_sim.native.toolchain.float_mode import EXPORTS, text_for
+from maiacc_sim.native.toolchain.host import host
 from maiacc_sim.native.values import families, schedule
 from maiacc_sim.native.values.float_stages import float_rows
 from maiacc_sim.native.values.functions import FUNCTION_LANES
@@ -28,8 +30,10 @@ def roots() -> dict[str, Any]:
 
 def text_of(core: str) -> str:
     """A core as LLVM's assembly."""
-    wanted = {PREFIX + name: count for name, count in exports()[core].items()}
+    plain = {name: count for name, count in exports()[core].items() if name not in EXPORTS}
+    wanted = {PREFIX + name: count for name, count in plain.items()}
     found = {name: len(roots()[name].names) for name in wanted if name in roots()}
     if found != wanted:
         raise InternalError("E0001", f"core {core} does not have what it exports: {found}")
-    return translate(roots()[name] for name in wanted).text()
+    text = translate(roots()[name] for name in wanted).text()
+    return text if plain == exports()[core] else text + text_for(host().triple)
