@@ -54,6 +54,8 @@ def shared_heads(op: Op, b: Builder) -> Replacement:
 
 def _repeated(value: Value | None, b: Builder) -> tuple[Value, int] | None:
     """What a value [batch, heads * n, rows, size] repeats n times, each head by itself; and n."""
+    if made_by(value, "gather") is not None:
+        return _gathered(value)
     joined = made_by(value, "reshape")
     spread = made_by(value if joined is None else joined.operands[0], "broadcast")
     split = None if spread is None else spread.operands[0]
@@ -69,6 +71,19 @@ def _repeated(value: Value | None, b: Builder) -> tuple[Value, int] | None:
     if heads % times or inner != rows * size:
         return None
     return b("reshape", split, shape=(batch, heads // times, rows, size)), times
+
+
+def _gathered(value: Value | None) -> tuple[Value, int] | None:
+    """The same for heads that are fetched by a known index."""
+    op = made_by(value, "gather")
+    x, index = (None, None) if op is None else op.operands
+    array = constant(index)
+    if op is None or x is None or array is None or array.ndim != 1 or op.attrs["axis"] != 1:
+        return None
+    heads = x.type.shape[1]
+    times = len(array) // max(heads, 1)
+    wanted = np.repeat(np.arange(heads), times)
+    return (x, times) if times and np.array_equal(array, wanted) else None
 
 
 def chosen_mask(op: Op, b: Builder) -> Replacement:

@@ -42,9 +42,16 @@ def scores_of(value: Value | None, b: Builder, depth: int = MASKS) -> Scores | N
         for x, y in (total.operands, total.operands[::-1]):
             found = scores_of(x, b, depth - 1)
             if found is not None and y is not None:
-                found.bias = y if found.bias is None else b("add", found.bias, y)
+                found.bias = y if found.bias is None else _both(found.bias, y, b)
                 return found
     return None
+
+
+def _both(inner: Value, outer: Value, b: Builder) -> Value:
+    """What is added before and after scores became wider."""
+    if inner.type.element is not outer.type.element:
+        inner = b("cvt", inner, to=outer.type.dtype)
+    return b("add", inner, outer)
 
 
 def _chosen(choice: Op, b: Builder, depth: int) -> Scores | None:
