@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,10 @@ GOLDEN = Path(__file__).resolve().parent / "golden"
 # Compiled code and proofs are shared by all processes that run tests, and by runs, but not with the
 # user's own cache.
 os.environ.setdefault("MAIACC_CACHE", str(ROOT / ".pytest_cache" / "maiacc"))
+
+# Shells start what runs in the background with interrupts ignored, and so would every child be.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Tests run side by side already; more threads in each make all of them several times slower.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
