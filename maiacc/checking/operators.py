@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from onnx import defs
 
-from maiacc.frontend.functions import has_body
-from maiacc.frontend.registry import ENTRIES, MICROSOFT, REFUSED, entry_for
+from maiacc.frontend.choice import choice
+from maiacc.frontend.registry import ENTRIES, MICROSOFT, REFUSED
 from maiacc.frontend.scope import load_importers
 from maiacc_isa.errors import MaiaccError
 
@@ -57,14 +57,12 @@ def _support(name: str, opset: int) -> Support | None:
         schema = defs.get_schema(name, min(opset, defs.onnx_opset_version()), "")
     except defs.SchemaError:
         return None
-    if ("", name) in REFUSED:
+    how = choice("", name, opset).how
+    if how == "refused":
         refusal = REFUSED["", name]
-        return Support("", name, schema.since_version, "refused", refusal.reason, refusal.way_out)
-    if entry_for("", name, schema.since_version) is not None:
-        return Support("", name, schema.since_version, "native")
-    if has_body("", name, opset):
-        return Support("", name, schema.since_version, "body")
-    return Support("", name, schema.since_version, "missing", "not supported yet")
+        return Support("", name, schema.since_version, how, refusal.reason, refusal.way_out)
+    reason = "not supported yet" if how == "missing" else ""
+    return Support("", name, schema.since_version, how, reason)
 
 
 def page() -> str:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import onnx
 
 from maiacc.checking.certain import certain_macs, weight_bytes_read
-from maiacc.frontend.functions import has_body
+from maiacc.frontend.choice import choice
+from maiacc.frontend.header import plain_domain
 from maiacc.frontend.load import Loaded
 from maiacc.frontend.model import Settings, imported
-from maiacc.frontend.registry import REFUSED, entry_for
 from maiacc_isa.errors import MaiaccError
 from maiacc_isa.machine import Machine
 from maiacc_passes.counting import Count, count
@@ -142,15 +142,12 @@ def _nodes(model: onnx.ModelProto) -> Iterator[tuple[onnx.NodeProto, Mapping[str
 
 def _blocked(model: onnx.ModelProto) -> dict[str, int]:
     """Nodes whose operator nobody can import, by operator."""
-    functions = {(f.domain, f.name) for f in model.functions}
+    functions = {(plain_domain(f.domain), f.name) for f in model.functions}
     found: Counter[str] = Counter()
     for node, opsets in _nodes(model):
-        key = node.domain.removeprefix("ai.onnx"), node.op_type
-        known = key in functions or entry_for(*key, opsets.get(node.domain, 1) or 1) is not None
-        if key in REFUSED or not (known or _has_body(node, opsets)):
+        domain = plain_domain(node.domain)
+        how = choice(domain, node.op_type, opsets.get(domain) or opsets.get(node.domain) or 1).how
+        own = how == "missing" and (domain, node.op_type) in functions
+        if how in ("refused", "missing") and not own:
             found[_title(node)] += 1
     return found
-
-
-def _has_body(node: onnx.NodeProto, opsets: Mapping[str, int]) -> bool:
-    return has_body(node.domain, node.op_type, opsets.get(node.domain, 1))

@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import onnx
-from onnx import defs
 
 from maiacc.frontend import importers
 from maiacc.frontend.calls import Key
+from maiacc.frontend.choice import Choice, choice
 from maiacc.frontend.constants import Constants
 from maiacc.frontend.folding import LIMIT, MEMORY, SMALL, folded, origins
-from maiacc.frontend.functions import function_body, has_body, with_inputs
+from maiacc.frontend.functions import function_body, with_inputs
 from maiacc.frontend.header import plain_domain
 from maiacc.frontend.limits import DEPTH, LOOKS, PROBLEMS, Allowance, Metered
 from maiacc.frontend.node import Given, Node, node_name
 from maiacc.frontend.origin import as_error, location_of
-from maiacc.frontend.registry import REFUSED, entry_for
+from maiacc.frontend.registry import REFUSED
 from maiacc.frontend.signature import check_signature, check_types
 from maiacc_isa.errors import ErrorList, MaiaccError
 from maiacc_passes.ir.errors import IRError
@@ -182,9 +182,9 @@ class Importing:
             found.append(value)
         return found
 
-    def _chosen(self, proto: onnx.NodeProto, scope: Scope) -> tuple[str, int]:
-        """The domain and the version of a node's operator. Raises ``MaiaccError`` E1303 for one
-        that nobody can import."""
+    def _chosen(self, proto: onnx.NodeProto, scope: Scope) -> tuple[str, Choice]:
+        """The domain of a node's operator, and how it is imported. Raises ``MaiaccError`` E1303 for
+        one that nobody can import."""
         domain = plain_domain(proto.domain)
         name = proto.op_type
         opset = scope.opsets.get(domain)
@@ -192,40 +192,35 @@ class Importing:
             raise MaiaccError(
                 "E1302", f"the model uses the domain {domain!r} and does not import it"
             )
-        opset = opset or 1
-        refused = REFUSED.get((domain, name))
-        if refused is not None:
+        found = choice(domain, name, opset or 1)
+        if found.how == "refused":
+            refused = REFUSED[domain, name]
             raise MaiaccError("E1303", f"{name}: {refused.reason}", hint=refused.way_out)
-        version = opset
-        if domain == "" and defs.has(name, domain):
-            try:
-                version = defs.get_schema(name, opset, domain).since_version
-            except defs.SchemaError:
-                version = opset
         if (domain, name, proto.overload) in self.functions:
-            return domain, version
-        if entry_for(domain, name, version) is None and not has_body(domain, name, opset):
+            return domain, found
+        if found.how == "missing":
             raise MaiaccError(
                 "E1303",
-                f"{domain + '.' if domain else ''}{name}, version {version}, is not supported",
+                f"{domain + '.' if domain else ''}{name}, version {found.version}, "
+                "is not supported",
                 hint="maiacc ops lists what is; export the model without it, or put its function "
                 "body into the model",
             )
-        check_signature(proto, domain, version)
-        return domain, version
+        check_signature(proto, domain, found.version)
+        return domain, found
 
     def _imported(
         self, proto: onnx.NodeProto, scope: Scope, inputs: list[Value | None]
     ) -> Sequence[Value | None]:
-        domain, version = self._chosen(proto, scope)
-        node = Node(proto, domain, version, inputs, scope, self)
+        domain, chosen = self._chosen(proto, scope)
+        node = Node(proto, domain, chosen.version, inputs, scope, self)
         kept = self.builder.location
         if scope.attributes is None:
             self.builder.location = location_of(proto)
         last = self.builder.region.last
         try:
             function = self.functions.get((domain, proto.op_type, proto.overload))
-            entry = entry_for(domain, proto.op_type, version)
+            entry = chosen.entry
             if function is not None:
                 outputs = self.call(node, function)
             else:

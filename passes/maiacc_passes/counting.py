@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from maiacc_passes.ir.expand import expansion
@@ -50,9 +48,8 @@ class Counter:
 
     def macs(self, op: Op) -> int:
         """Multiply-adds of contractions in an op, with all turns of its loops."""
-        rule = _MACS.get(op.name)
-        if rule is not None:
-            return rule(op)
+        if op.row.macs is not None:
+            return op.row.macs(op)
         if op.regions:
             turns = _turns(op)
             return turns * max(self.region(region) for region in op.regions)
@@ -67,36 +64,6 @@ class Counter:
     def region(self, region: Region) -> int:
         """Multiply-adds of all ops of a region."""
         return sum(self.macs(op) for op in region)
-
-
-def _contract(op: Op) -> int:
-    spec: str = op.attrs["spec"]
-    left, right = spec.split("->")[0].split(",")
-    sizes: dict[str, int] = {}
-    for letters, value in zip((left, right), op.operands, strict=False):
-        assert value is not None
-        sizes.update(zip(letters, value.type.shape, strict=True))
-    return math.prod(sizes.values())
-
-
-def _conv(op: Op) -> int:
-    _, w = op.operands[:2]
-    assert w is not None
-    return op.result.type.size * math.prod(w.type.shape[1:])
-
-
-def _conv_transpose(op: Op) -> int:
-    x, w = op.operands[:2]
-    assert x is not None
-    assert w is not None
-    return x.type.size * math.prod(w.type.shape[1:])
-
-
-_MACS: dict[str, Callable[[Op], int]] = {
-    "contract": _contract,
-    "conv": _conv,
-    "conv_transpose": _conv_transpose,
-}
 
 
 def _turns(op: Op) -> int:

@@ -129,8 +129,11 @@ def nested_concat(op: Op, b: Builder) -> Replacement:
     operands: list[Value | None] = []
     for value in op.operands:
         first = made_by(value, "concat")
-        alone = first is not None and first.attrs["axis"] == axis and len(value.uses) == 1  # type: ignore[union-attr]
-        operands += first.operands if first is not None and alone else [value]
+        alone = first is not None and len(first.result.uses) == 1
+        if first is not None and alone and first.attrs["axis"] == axis:
+            operands += first.operands
+        else:
+            operands.append(value)
     if len(operands) == len(op.operands):
         return None
     return b("concat", *operands, axis=axis)

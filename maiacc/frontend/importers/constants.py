@@ -20,10 +20,9 @@ from maiacc.frontend.importers.common import (
 )
 from maiacc.frontend.node import Node
 from maiacc.frontend.registry import importer
-from maiacc.frontend.tensors import array_of
+from maiacc.frontend.sparse import sparse_weight
 from maiacc_passes.ir.graph import Value
 from maiacc_passes.ir.types import element_of, tensor
-from maiacc_passes.ir.weights import Array
 
 #: Attributes of Constant that hold numbers, and their element types.
 LITERALS = {
@@ -40,7 +39,7 @@ def constant(node: Node) -> Value:
     if name == "value":
         return node.b.constant(node.get_tensor("value"))
     if name == "sparse_value":
-        return node.b.constant(_dense(node))
+        return _sparse(node)
     if name in ("value_string", "value_strings"):
         node.unsupported("it holds strings", "tokenise before the model, and feed numbers")
     if name not in LITERALS:
@@ -58,28 +57,13 @@ def constant(node: Node) -> Value:
     return node.b.constant(numbers[name], LITERALS[name])
 
 
-def _dense(node: Node) -> Array:
+def _sparse(node: Node) -> Value:
     """A sparse tensor with its zeros. Refuses with E1304, E1307, E1308."""
     attribute = node.importing.resolved(node.proto.attribute[0], node.scope)
     if attribute is None or attribute.type != onnx.AttributeProto.SPARSE_TENSOR:
         node.fail("E1304", "attribute sparse_value is of another kind", expected="SPARSE_TENSOR")
-    proto, folder = attribute.sparse_tensor, node.importing.folder
-    values = array_of(proto.values, folder, f"the values of {node.name}").reshape(-1)
-    places = array_of(proto.indices, folder, f"the indices of {node.name}").astype(np.int64)
-    shape = check_size(node, proto.dims)
-    total = math.prod(shape)
-    if places.ndim == 2 and places.shape[1] == len(shape):
-        strides = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
-        if places.size and not ((places >= 0) & (places < np.asarray(shape))).all():
-            node.fail("E1307", "an index of sparse_value lies outside of its shape")
-        places = places @ np.asarray(strides, np.int64)
-    if places.shape != values.shape or (
-        places.size and not 0 <= places.min() <= places.max() < total
-    ):
-        node.fail("E1307", "the indices of sparse_value do not fit its values and its shape")
-    found = np.zeros(total, values.dtype)
-    found[places] = values
-    return found.reshape(shape)
+    importing = node.importing
+    return sparse_weight(importing.module, attribute.sparse_tensor, importing.folder)
 
 
 @importer("ConstantOfShape")

@@ -107,7 +107,8 @@ class Row:
     """An op. ``operands`` are names, optional ones with ``?`` behind them and a last one with ``*``
     if any number may follow. ``pure`` ops may be dropped, merged and folded. ``compute`` is what
     the meaning wants of narrow floats: ``wide`` as fp32 (results are rounded to their types),
-    ``raw`` as they are. ``regions`` is how many regions it has."""
+    ``raw`` as they are. ``regions`` is how many regions it has, ``macs`` how many multiply-adds an
+    op has that sums products."""
 
     name: str
     kind: Kind
@@ -121,6 +122,7 @@ class Row:
     pure: bool = True
     commutes: bool = False
     regions: int = 0
+    macs: Callable[[Op], int] | None = None
     least: int = field(init=False, default=0)
     most: int | None = field(init=False, default=0)
     _known: dict[tuple[object, ...], tuple[Type, ...]] = field(

@@ -8,6 +8,7 @@ first operand if ``to`` is empty.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,30 @@ def _biased(run: Run, found: Array, bias: Array | None) -> Array:
     if bias is None:
         return found
     return np.asarray(found + bias.astype(found.dtype, copy=False))
+
+
+# ---- multiply-adds --------------------------------------------------------------------------
+def _types(op: Op) -> list[Type]:
+    return [value.type for value in op.operands[:2] if value is not None]
+
+
+def _contract_macs(op: Op) -> int:
+    """The sizes of all letters."""
+    sizes: dict[str, int] = {}
+    for letters, kind in zip(split_spec(str(op.attrs["spec"]))[:2], _types(op), strict=True):
+        sizes.update(zip(letters, kind.shape, strict=True))
+    return math.prod(sizes.values())
+
+
+def _conv_macs(op: Op) -> int:
+    """A kernel for each element of the result."""
+    return op.result.type.size * math.prod(_types(op)[1].shape[1:])
+
+
+def _transpose_macs(op: Op) -> int:
+    """A kernel for each element of x."""
+    x, w = _types(op)
+    return x.size * math.prod(w.shape[1:])
 
 
 # ---- contract -------------------------------------------------------------------------------
@@ -244,6 +269,7 @@ ROWS = (
         "The sum of products of a and b over the letters of spec that the result does not have, "
         "plus the bias, which broadcasts.",
         _contract,
+        macs=_contract_macs,
     ),
     Row(
         "conv",
@@ -254,6 +280,7 @@ ROWS = (
         "The convolution of x[n, c, ...] with w[o, c/groups, ...] plus bias[o]. pads are how many "
         "zeros there are in front of each axis, then behind each.",
         _conv,
+        macs=_conv_macs,
     ),
     Row(
         "conv_transpose",
@@ -265,5 +292,6 @@ ROWS = (
         "element adds its multiple of the kernel, strides apart. pads are cut off; out_pads are "
         "cells more behind each axis.",
         _conv_transpose,
+        macs=_transpose_macs,
     ),
 )
