@@ -192,6 +192,17 @@ def _rows(arrays: Sequence[Array]) -> Iterator[list[Array]]:
         yield [np.asarray(x[turn]) for x in arrays]
 
 
+# ---- group ----------------------------------------------------------------------------------
+def _group_rule(attrs: Attrs, types: Types, regions: Sequence[Region]) -> Sequence[Type]:
+    (body,) = regions
+    _check_params(body, [kind for kind in types if kind is not None], "the body of group")
+    return _yielded(body, (), "the body of group")
+
+
+def _group(run: Run, op: Op, arrays: Sequence[Any]) -> Sequence[Array]:
+    return run.region(op.regions[0], arrays)
+
+
 # ---- rows -----------------------------------------------------------------------------------
 def _end(name: str, doc: str) -> Row:
     return Row(name, Kind.CONTROL, ("values*",), {}, _nothing, doc, pure=False)
@@ -202,6 +213,17 @@ _INTS = Attr("ints")
 ROWS = (
     _end("return", "Hands out the outputs of the model."),
     _end("yield", "Hands out the results of a region."),
+    Row(
+        "group",
+        Kind.CONTROL,
+        ("inputs*",),
+        {},
+        _group_rule,
+        "What its region makes of the inputs: ops that one kernel executes.",
+        _group,
+        compute="raw",
+        regions=1,
+    ),
     Row(
         "if",
         Kind.CONTROL,

@@ -1,0 +1,1 @@
+"""From placed kernels to programs of the instruction set."""

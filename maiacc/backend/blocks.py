@@ -1,0 +1,216 @@
+"""A block of kernels as a block of words: loops, registers, sources of loop variables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from maiacc.backend import words as w
+from maiacc.backend.tables import Tables, descriptor_of
+from maiacc_isa import program as pr
+from maiacc_isa import word as isa
+from maiacc_isa.errors import MaiaccError
+from maiacc_isa.load import load
+from maiacc_isa.machine import Machine
+from maiacc_passes.kernel.model import Buffer, Kernel, Loop, Node, View, Word, words_of
+from maiacc_passes.schedule.places import Places, buffers_of
+from maiacc_passes.schedule.schedule import Block, Placed
+
+#: What loops are dealt over: how many there are, and the scalar source of an instance's number.
+INSTANCES = {"tile": "tiles", "cluster": "clusters"}
+
+TILE, BOTH = ("tile",), ("tile", "cluster")
+
+
+@dataclass
+class _Scope:
+    """Where values are to be had in the loops around a word: sources of loop variables, and the
+    registers that count slots, by loop (None outside of all) and number of slots."""
+
+    sources: dict[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    slots: dict[tuple[Loop | None, int], int] = field(default_factory=dict)
+    levels: dict[str, int] = field(default_factory=dict)
+    depth: int = 0
+
+
+class BlockWriter:
+    """Writes the words of one block."""
+
+    def __init__(self, block: Block, placed: Placed) -> None:
+        self.block = block
+        self.placed = placed
+        self.machine: Machine = placed.machine
+        self.tables = Tables()
+        self.words: list[isa.Word] = []
+        self.origins: list[tuple[str, ...]] = []
+        self._origin: tuple[str, ...] = ()
+        codes = load().sources
+        self._code = {name: codes[name].code for name in ("L", "tile", "cluster", "gtile")}
+        self._registers = 0
+        self._places = Places()
+        self._declared: dict[Buffer, Loop | None] = {}
+
+    def written(self, name: str) -> pr.Block:
+        """The block."""
+        for kernel, places in zip(self.block.kernels, self.block.places, strict=True):
+            self._kernel(kernel, places)
+        self._origin = ()
+        self._add(w.end(tuple(load().roles)))
+        return pr.Block(
+            name,
+            tuple(self.words),
+            tuple(self.tables.descriptors),
+            tuple(self.tables.chains),
+            tuple(made for _, made in self.tables.semaphores.values()),
+            buffers=self._arena(),
+            origins=tuple(self.origins),
+            symbols=pr.Symbols(
+                semaphores={number: key for key, (number, _) in self.tables.semaphores.items()}
+            ),
+        )
+
+    def _arena(self) -> tuple[pr.Buffer, ...]:
+        """The part of HBM where values lie that are not tensors of the host."""
+        arena = self.placed.arena
+        size = arena.peak - arena.start
+        return (pr.Buffer("arena", "uint8", (size,), "hbm", arena.start),) if size else ()
+
+    def _add(self, word: isa.Word) -> None:
+        self.words.append(word)
+        self.origins.append(self._origin)
+
+    # ---- loops ----------------------------------------------------------------------------
+    def _kernel(self, kernel: Kernel, places: Places) -> None:
+        self._places = places
+        self._declared = dict(buffers_of(kernel))
+        self._registers = 0
+        self._origin = kernel.location.nodes
+        scope = _Scope()
+        self._slots(kernel.body, None, scope)
+        self._nodes(kernel.body, scope)
+
+    def _nodes(self, nodes: list[Node], scope: _Scope) -> None:
+        for node in nodes:
+            if isinstance(node, Loop):
+                self._loop(node, scope)
+            else:
+                self._origin = node.location.nodes or self._origin
+                self._word(node, scope)
+
+    def _slots(self, body: list[Node], loop: Loop | None, scope: _Scope) -> None:
+        """Registers that count the slots of every loop of a kernel, set to 0."""
+        for node in body:
+            if isinstance(node, Loop):
+                counts = sorted({self._places.slots[b] for b in node.buffers} - {1})
+                for count in counts:
+                    register = self._register()
+                    scope.slots[node, count] = register
+                    self._add(w.set_register(_roles(node), register))
+                self._slots(node.body, node, scope)
+
+    def _register(self) -> int:
+        self._registers += 1
+        if self._registers > load().limit("scalars"):
+            raise MaiaccError("E1504", "a kernel needs more registers than there are")
+        return self._registers - 1
+
+    def _loop(self, loop: Loop, scope: _Scope) -> None:
+        roles = _roles(loop)
+        inner = _Scope(dict(scope.sources), scope.slots, dict(scope.levels), scope.depth)
+        if loop.trips > 1:
+            head = len(self.words)
+            self._add(w.loop(roles, scope.depth, loop.trips, 0))
+            inner.levels[loop.variable] = scope.depth
+            inner.depth += 1
+        inner.sources[loop.variable] = self._variable(loop, scope.depth, roles)
+        self._nodes(loop.body, inner)
+        for (owner, count), register in scope.slots.items():
+            if owner is loop:
+                step = w.set_register(roles, register, 1, ((register, 1),), count)
+                self._add(step)
+        if loop.trips > 1:
+            length = len(self.words) - head - 1
+            self.words[head] = w.loop(roles, scope.depth, loop.trips, length)
+            self._add(w.end_loop(roles, scope.depth))
+
+    def _variable(
+        self, loop: Loop, level: int, roles: tuple[str, ...]
+    ) -> tuple[tuple[int, int], ...]:
+        """Sources whose sum is the value of a loop's variable."""
+        counter = self._code["L"] + level
+        if not loop.spread:
+            return ((counter, 1),) if loop.trips > 1 else ()
+        mine = self._code[loop.spread]
+        if loop.trips == 1:
+            return ((mine, 1),)
+        register = self._register()
+        terms = ((mine, 1), (counter, instances(self.machine, loop.spread)))
+        own = TILE if loop.spread != "cluster" else roles
+        self._add(w.set_register(own, register, 0, terms))
+        return ((register, 1),)
+
+    # ---- words ----------------------------------------------------------------------------
+    def _word(self, word: Word, scope: _Scope) -> None:
+        operands = {}
+        for name, view in word.views.items():
+            operands[name] = self._descriptor(word, name, view, scope)
+        chain = None if word.chain is None else self.tables.chain(word.chain)
+        self._add(
+            w.instruction(
+                word,
+                operands,
+                chain,
+                _fresh(word, scope),
+                self._tokens(word.waits),
+                self._tokens(word.posts),
+            )
+        )
+
+    def _descriptor(self, word: Word, name: str, view: View, scope: _Scope) -> int:
+        buffer = view.buffer
+        slot = None
+        if buffer in self._declared:
+            base, pitch = self._places.base[buffer], self._places.pitch[buffer]
+            count = self._places.slots[buffer]
+            if count > 1:
+                slot = (scope.slots[self._declared[buffer], count], 1)
+        elif buffer.space == "iota":
+            base = pitch = 0
+        else:
+            base, pitch = self.placed.bases[buffer], 0
+        made = descriptor_of(view, base, pitch, slot, scope.sources)
+        if name == "d" and word.queue == "CLD" and buffer.space == "tsram":
+            made = replace(made, home="all")
+        return self.tables.descriptor(made)
+
+    def _tokens(self, names: list[str]) -> tuple[isa.Token, ...]:
+        semaphores = self.block.semaphores
+        return tuple((self.tables.semaphore(name, semaphores[name]), 1) for name in names)
+
+
+def instances(machine: Machine, spread: str) -> int:
+    """How many instances a loop is dealt over."""
+    return {
+        "tile": machine.tiles,
+        "cluster": machine.clusters,
+        "gtile": machine.tiles * machine.clusters,
+    }[spread]
+
+
+def _roles(loop: Loop) -> tuple[str, ...]:
+    """Who walks a loop: tiles, and clusters if they push words of it."""
+    return BOTH if any(word.queue in w.CLUSTER for word in words_of([loop])) else TILE
+
+
+def _fresh(word: Word, scope: _Scope) -> dict[str, object]:
+    """When a product overwrites the accumulators: in the first iteration of the loops that its
+    field ``over`` names."""
+    if word.kind not in ("multiply", "multiply_sparse"):
+        return {}
+    loops = word.fields.get("over", ())
+    assert isinstance(loops, tuple)
+    levels = sorted(scope.levels[name] for name in loops if name in scope.levels)
+    if word.fields.get("mode") == "acc":
+        return {"mode": "acc"}
+    if not levels:
+        return {"mode": "over"}
+    return {"mode": "first", "level": levels[0]}

@@ -1,0 +1,60 @@
+"""From a module to a program: passes, lowering, schedule, words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from maiacc.backend.emit import program_of
+from maiacc_isa.machine import Machine
+from maiacc_isa.program import Program
+from maiacc_passes import pipeline
+from maiacc_passes.expanding import Expand
+from maiacc_passes.fusing import Fuse
+from maiacc_passes.ir.graph import Module
+from maiacc_passes.lowering.lower import lower
+from maiacc_passes.schedule.schedule import Placed, schedule
+
+#: Called after each step with its name and the module.
+After = Callable[[str, Module], None]
+
+
+@dataclass
+class Compiled:
+    """A program, and what it was made from: the module whose groups are its kernels, and where
+    everything was placed. ``seconds`` by step."""
+
+    module: Module
+    placed: Placed
+    program: Program
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def compile_module(
+    module: Module, machine: Machine, after: After | None = None, keep: bool = False
+) -> Compiled:
+    """Compiles a module as the frontend imports it; the module is changed. ``keep`` hands out
+    every tensor between kernels, too. Raises ``IRError``, ``MaiaccError``."""
+    seconds: dict[str, float] = {}
+    tiles = machine.tiles * machine.clusters
+    passes = [step.made for step in pipeline.PIPELINE]
+    passes += [Expand(), Fuse(tiles=tiles, whole=machine.space_bytes("tsram") // 48)]
+    for one in passes:
+        start = time.process_time()
+        one.run(module)
+        seconds[one.name] = time.process_time() - start
+        if after is not None:
+            after(one.name, module)
+    start = time.process_time()
+    plan = lower(module, machine)
+    seconds["tile"] = time.process_time() - start
+    start = time.process_time()
+    placed = schedule(plan, machine, keep)
+    seconds["schedule"] = time.process_time() - start
+    start = time.process_time()
+    extra = tuple(b for b in placed.bases if b.kind == "temp") if keep else ()
+    given = {output.buffer for output in plan.outputs.values()}
+    program = program_of(placed, tuple(b for b in extra if b not in given))
+    seconds["emit"] = time.process_time() - start
+    return Compiled(module, placed, program, seconds)

@@ -1,0 +1,125 @@
+"""A module of groups as a plan of kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from maiacc_isa.machine import Machine
+from maiacc_passes.ir.graph import Module, Op, Value
+from maiacc_passes.ir.table import Kind
+from maiacc_passes.kernel.model import Buffer, Kernel
+from maiacc_passes.kernel.plan import Output, Plan
+from maiacc_passes.lowering.access import VIEWS, Access, viewed, whole
+from maiacc_passes.lowering.contraction import lower_contraction
+from maiacc_passes.lowering.group import Group
+from maiacc_passes.lowering.recipes import unsupported
+from maiacc_passes.lowering.vector import lower_vector
+
+
+def lower(module: Module, machine: Machine) -> Plan:
+    """The kernels of a module whose ops are groups. Raises ``IRError`` E1501, E1502, E1505."""
+    return _Lowering(module, machine).run()
+
+
+class _Lowering:
+    def __init__(self, module: Module, machine: Machine) -> None:
+        self.module = module
+        self.machine = machine
+        self.plan = Plan()
+        self.access: dict[Value, Access] = {}
+        self.names: dict[Value, str] = {}
+        self._constants: dict[Value, Buffer] = {}
+
+    def run(self) -> Plan:
+        main, module = self.module.main, self.module
+        for name, value in zip(module.inputs, main.params, strict=True):
+            buffer = Buffer(name, value.type.dtype, value.type.shape or (), "hbm", "input")
+            self.plan.inputs[name] = buffer
+            self.access[value] = whole(buffer, value.type.shape)
+        assert main.last is not None
+        for name, value in zip(module.outputs, main.last.operands, strict=True):
+            assert value is not None
+            self.names.setdefault(value, name)
+        for op in list(main)[:-1]:
+            self._op(op)
+        for name, value in zip(module.outputs, main.last.operands, strict=True):
+            assert value is not None
+            self._output(name, value)
+        return self.plan
+
+    def constant(self, value: Value) -> Buffer:
+        """The buffer of a constant."""
+        if value not in self._constants:
+            assert value.weight is not None
+            kind = value.type
+            buffer = Buffer(f"@{value.weight.name}", kind.dtype, kind.shape, "hbm", "weight")
+            self._constants[value] = buffer
+            self.plan.constants[buffer] = value
+        return self._constants[value]
+
+    def located(self, value: Value) -> Access:
+        """Where a value lies."""
+        if value.weight is not None and value not in self.access:
+            self.access[value] = whole(self.constant(value), value.type.shape)
+        return self.access[value]
+
+    def _op(self, op: Op) -> None:
+        if op.name in VIEWS:
+            source = op.operands[0]
+            assert source is not None
+            found = viewed(op, self.located(source))
+            assert found is not None, "groups copy what strides cannot say"
+            self.access[op.result] = found
+        elif op.name == "group":
+            self._group(op)
+        else:
+            raise unsupported(op, "control flow has no words yet")
+
+    def _group(self, op: Op) -> None:
+        region = op.regions[0]
+        inputs = {}
+        for param, value in zip(region.params, op.operands, strict=True):
+            assert value is not None
+            inputs[param] = self.located(value)
+        outputs = {}
+        number = len(self.plan.kernels)
+        for index, (result, inner) in enumerate(zip(op.results, region.outputs, strict=True)):
+            assert inner is not None
+            kind = result.type
+            buffer = Buffer(f"k{number}.{index}", kind.dtype, kind.shape, "hbm")
+            self.access[result] = whole(buffer, kind.shape)
+            outputs[inner] = buffer
+        group = Group(f"k{number}", op, self.machine, inputs, outputs, self.constant)
+        self.plan.kernels += lowered(group)
+
+    def _output(self, name: str, value: Value) -> None:
+        """A buffer that is handed out: where the value is, in the shape of the output."""
+        access = self.located(value)
+        given = {output.buffer for output in self.plan.outputs.values()}
+        taken = access.buffer in given or access.buffer.kind in ("input", "weight")
+        assert not taken and access.dense, "groups copy what is handed out twice"
+        self.plan.outputs[name] = Output(access.buffer, value.type.shape)
+
+
+#: How a group with such an op is lowered; the op is the first of the group.
+Lowering = Callable[[Group, Op], list[Kernel]]
+
+LOWERINGS: dict[str, Lowering] = {
+    "contract": lambda group, op: [lower_contraction(group, op)],
+    "conv": lambda group, op: [lower_contraction(group, op)],
+}
+
+#: Kinds of ops that one pass over tiles computes.
+VECTOR = frozenset({Kind.MAP, Kind.REDUCE, Kind.MAKE, Kind.COMPOSITE, Kind.VIEW})
+
+
+def lowered(group: Group) -> list[Kernel]:
+    """The kernels of a group. Raises ``IRError`` E1505 for what has no words."""
+    ops = [op for op in group.ops if op.result not in group.access]
+    for op in ops:
+        if op.name in LOWERINGS:
+            return LOWERINGS[op.name](group, op)
+    if all(op.row.kind in VECTOR for op in ops):
+        return [lower_vector(group)]
+    other = next(op for op in ops if op.row.kind not in VECTOR)
+    raise unsupported(other, "there are no words for it yet")

@@ -1,0 +1,82 @@
+"""How the iteration space of a group is cut: tile sizes, and the loops over tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from maiacc_isa.machine import Machine
+from maiacc_passes.kernel.model import Loop
+from maiacc_passes.kernel.views import Side
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """``extents`` and ``tiles`` by dim. ``order`` are the dims that loops go over, outer ones
+    first, with what each is dealt over."""
+
+    machine: Machine = field(compare=False, repr=False)
+    extents: tuple[int, ...]
+    tiles: tuple[int, ...]
+    order: tuple[tuple[int, str], ...]
+
+    @cached_property
+    def spreads(self) -> dict[int, str]:
+        """What the dims of loops are dealt over."""
+        return dict(self.order)
+
+    def pieces(self, dim: int) -> int:
+        """Tiles along a dim."""
+        return -(-self.extents[dim] // self.tiles[dim])
+
+    def trips(self, dim: int) -> int:
+        """Iterations of a dim's loop in each instance."""
+        return -(-self.pieces(dim) // instances(self.machine, self.spreads.get(dim, "")))
+
+    def ragged(self, dim: int) -> bool:
+        """Whether some tile sticks out of the dim."""
+        if dim not in self.spreads:
+            return False
+        times = self.trips(dim) * instances(self.machine, self.spreads[dim])
+        return times * self.tiles[dim] != self.extents[dim]
+
+    def side(self, dim: int, stride: int, box: bool = True) -> Side:
+        """The part of a dim that a tile has, of elements in HBM so far apart."""
+        size = self.tiles[dim]
+        terms = ((name_of(dim), size),) if dim in self.spreads else ()
+        if box and self.ragged(dim):
+            return Side(size, stride, self.extents[dim], 0, terms)
+        return Side(size, stride, None, 0, terms)
+
+    def loops(self) -> list[Loop]:
+        """The loops, outer ones first, empty."""
+        return [Loop(name_of(dim), self.trips(dim), spread) for dim, spread in self.order]
+
+    @cached_property
+    def turns(self) -> int:
+        """Iterations of all loops in one instance."""
+        found = 1
+        for dim, _ in self.order:
+            found *= self.trips(dim)
+        return found
+
+
+def name_of(dim: int) -> str:
+    """The variable of a dim's loop."""
+    return f"i{dim}"
+
+
+def instances(machine: Machine, spread: str) -> int:
+    """How many instances a loop is dealt over."""
+    sizes = {"": 1, "tile": machine.tiles, "cluster": machine.clusters}
+    return sizes.get(spread, machine.tiles * machine.clusters)
+
+
+def spreads(dims: Sequence[int]) -> list[tuple[tuple[int, str], ...]]:
+    """Ways to deal dims over instances: one over all tiles, or two over clusters and tiles."""
+    found: list[tuple[tuple[int, str], ...]] = []
+    for a in dims:
+        found.append(((a, "gtile"),))
+        found += [((a, "cluster"), (b, "tile")) for b in dims if b != a]
+    return found

@@ -1,0 +1,59 @@
+"""What lies between kernels: everybody waits until all tiles have stored.
+
+A kernel starts when the stores of the one before are complete in all tiles, which they are after
+everything else in it. Queues that load only weights wait for the kernel before that, so that the
+first weights are there when a kernel starts; the one before may still use its own memory, which is
+at the other end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from maiacc_isa.machine import Machine
+from maiacc_passes.kernel.model import Kernel, Node, Word, words_of
+from maiacc_passes.schedule.edges import CLUSTER, TOKENS, Semaphore
+from maiacc_passes.schedule.places import Places
+
+
+def join(
+    kernels: Sequence[Kernel], places: Sequence[Places], machine: Machine
+) -> dict[str, Semaphore]:
+    """Adds the words that wait and post to the kernels of a block; their semaphores."""
+    semaphores: dict[str, Semaphore] = {}
+    capacity = machine.space_bytes("tsram")
+    behind: list[list[str]] = [[] for _ in kernels]
+    before: list[list[tuple[str, str]]] = [[] for _ in kernels]
+    for number, kernel in enumerate(kernels):
+        queues: dict[str, bool] = {}
+        for word in words_of(kernel.body):
+            queues[word.queue] = queues.get(word.queue, True) and word.weights
+        for queue, weights in queues.items():
+            room = number > 0 and places[number - 1].used + places[number].weights <= capacity
+            early = weights and room
+            poster = number - 2 if early else number - 1
+            if poster < 0:
+                continue
+            name = f"{'early' if early else 'join'}.{queue}"
+            scope = "chip" if not early else "cluster" if queue in CLUSTER else "tile"
+            semaphores[name] = Semaphore("ST", queue, scope)
+            behind[poster].append(name)
+            before[number].append((queue, name))
+    for number, kernel in enumerate(kernels):
+        near = next(words_of(kernel.body))
+        waits = [_sync(queue, near, waits=[name]) for queue, name in before[number]]
+        posts = [
+            _sync("ST", near, posts=behind[number][i : i + TOKENS])
+            for i in range(0, len(behind[number]), TOKENS)
+        ]
+        kernel.body = [*waits, *kernel.body, *posts]
+    return semaphores
+
+
+def _sync(
+    queue: str, near: Word, waits: Sequence[str] = (), posts: Sequence[str] = ()
+) -> Node:
+    word = Word("sync", queue, {}, location=near.location)
+    word.waits += waits
+    word.posts += posts
+    return word

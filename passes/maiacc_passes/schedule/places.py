@@ -1,0 +1,135 @@
+"""How many of each buffer of a tile there are, and where they lie.
+
+A buffer that one queue fills and another one empties has two slots where memory allows, so that
+both work at once. Loads of weights may start while the kernel before still runs: their buffers lie
+at the low end of the memory in one kernel and at the high end in the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from maiacc_isa.machine import Machine
+from maiacc_passes.ir.errors import IRError
+from maiacc_passes.kernel.model import Buffer, Kernel, Loop, loops_of, words_of
+
+#: Addresses in a tile are multiples of this many bytes.
+UNIT = 64
+
+
+@dataclass
+class Places:
+    """Slots, their distance in bytes, and the address of the first one, by buffer; ``weights``
+    and ``used`` are bytes of a tile's memory."""
+
+    slots: dict[Buffer, int] = field(default_factory=dict)
+    pitch: dict[Buffer, int] = field(default_factory=dict)
+    base: dict[Buffer, int] = field(default_factory=dict)
+    weights: int = 0
+    used: int = 0
+
+
+def acc_bytes(buffer: Buffer, block: int) -> int:
+    """What a buffer of accumulators takes: rows and columns of whole blocks."""
+    rows, columns = buffer.shape
+    return _up(rows, block) * _up(columns, block) * 4
+
+
+def _up(n: int, unit: int) -> int:
+    return -(-n // unit) * unit
+
+
+def buffers_of(kernel: Kernel) -> list[tuple[Buffer, Loop | None]]:
+    """The buffers of a tile in a kernel, and the loop that each is declared in."""
+    found: list[tuple[Buffer, Loop | None]] = [(b, None) for b in kernel.buffers]
+    for loop in loops_of(kernel.body):
+        found += [(b, loop) for b in loop.buffers]
+    return found
+
+
+def _turning(kernel: Kernel) -> set[Loop]:
+    """Loops whose body is executed more than once."""
+    found: set[Loop] = set()
+    stack = [(node, False) for node in kernel.body]
+    while stack:
+        node, turns = stack.pop()
+        if isinstance(node, Loop):
+            turns = turns or node.trips > 1
+            if turns:
+                found.add(node)
+            stack += [(inner, turns) for inner in node.body]
+    return found
+
+
+def place(kernel: Kernel, machine: Machine, high: bool) -> Places:
+    """Slots and addresses for a kernel; weights at the high end of memory if ``high``. Raises
+    ``IRError`` E1502 where one of each does not fit."""
+    declared = buffers_of(kernel)
+    queues: dict[Buffer, set[str]] = {}
+    weights: set[Buffer] = set()
+    for word in words_of(kernel.body):
+        for view in (*word.reads(), *word.writes()):
+            queues.setdefault(view.buffer, set()).add(word.queue)
+        if word.weights:
+            weights |= {view.buffer for view in word.writes()}
+    turning = _turning(kernel)
+    wish = {
+        buffer: 2 if loop in turning and len(queues.get(buffer, ())) > 1 else 1
+        for buffer, loop in declared
+    }
+    for slots in (wish, {b: _fewer(b, n) for b, n in wish.items()}, dict.fromkeys(wish, 1)):
+        found = _placed(slots, weights, machine, high)
+        if found is not None:
+            return found
+    raise IRError(
+        "E1502",
+        f"{kernel.title or kernel.name} needs more memory than a tile has",
+        expected=f"at most {machine.space_bytes('tsram'):,} bytes and "
+        f"{machine.space_bytes('acc'):,} of accumulators",
+        found=", ".join(f"{b.name} {b.bytes:,}" for b, _ in declared),
+        nodes=kernel.location.nodes,
+    )
+
+
+def _fewer(buffer: Buffer, slots: int) -> int:
+    """Accumulators give up their second slot first."""
+    return 1 if buffer.space == "acc" else slots
+
+
+def _placed(
+    slots: dict[Buffer, int], weights: set[Buffer], machine: Machine, high: bool
+) -> Places | None:
+    """Addresses, or None where memory ends."""
+    places = Places(slots)
+    block = machine.int("ttu.block")
+    acc = 0
+    for buffer, count in slots.items():
+        if buffer.space == "acc":
+            size = places.pitch[buffer] = acc_bytes(buffer, block)
+            places.base[buffer] = acc
+            acc += size * count
+    capacity = machine.space_bytes("tsram")
+    first = [b for b in slots if b.space == "tsram" and b in weights]
+    rest = [b for b in slots if b.space == "tsram" and b not in weights]
+    at = 0
+    for group in (first, rest):
+        for buffer in group:
+            size = places.pitch[buffer] = _up(buffer.bytes, UNIT)
+            places.base[buffer] = at
+            at += size * slots[buffer]
+        if group is first:
+            places.weights = at
+    places.used = at
+    if at > capacity or acc > machine.space_bytes("acc"):
+        return None
+    if high:
+        _mirror(places, [*first, *rest], capacity)
+    return places
+
+
+def _mirror(places: Places, buffers: Iterable[Buffer], capacity: int) -> None:
+    """Turns addresses around, so that the first buffer ends where memory does."""
+    for buffer in buffers:
+        end = places.base[buffer] + places.pitch[buffer] * places.slots[buffer]
+        places.base[buffer] = capacity - end
