@@ -14,6 +14,7 @@ from maiacc_passes.expanding import Expand
 from maiacc_passes.fusing import Fuse
 from maiacc_passes.ir.graph import Module
 from maiacc_passes.lowering.lower import lower
+from maiacc_passes.precision import Precision
 from maiacc_passes.schedule.schedule import Placed, schedule
 
 #: Called after each step with its name and the module.
@@ -32,14 +33,18 @@ class Compiled:
 
 
 def compile_module(
-    module: Module, machine: Machine, after: After | None = None, keep: bool = False
+    module: Module,
+    machine: Machine,
+    after: After | None = None,
+    keep: bool = False,
+    precision: str = "model",
 ) -> Compiled:
     """Compiles a module as the frontend imports it; the module is changed. ``keep`` hands out
     every tensor between kernels, too. Raises ``IRError``, ``MaiaccError``."""
     seconds: dict[str, float] = {}
     tiles = machine.tiles * machine.clusters
     passes = [step.made for step in pipeline.PIPELINE]
-    passes += [Expand(), Fuse(tiles=tiles, whole=machine.space_bytes("tsram") // 48)]
+    passes += [Expand(), Precision(precision), Fuse(tiles=tiles, whole=machine.space_bytes("tsram") // 48)]
     for one in passes:
         start = time.process_time()
         one.run(module)

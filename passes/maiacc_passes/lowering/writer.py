@@ -201,10 +201,11 @@ class Writer:
                 self._free.setdefault((buffer.dtype, buffer.size), []).append(buffer)
 
     def _chain(self, root: Expr) -> list[Expr]:
-        """The stages that end in an expression and fit one word, in order."""
+        """The stages that end in an expression and fit one word, in order. A move at the end is
+        none where another stage's result can leave in its place."""
         stages = [root]
         grown = True
-        while grown and len(stages) < STAGES:
+        while grown and len(stages) < STAGES + (root.op == "mov"):
             grown = False
             for stage in stages:
                 for child in stage.reads():
@@ -236,6 +237,8 @@ class Writer:
     ) -> None:
         leaves = _leaves(stages)
         names = dict(zip(leaves, "abc", strict=False))
+        if len(stages) > 1 and expr.op == "mov":
+            stages = stages[:-1]
         results: dict[Expr, str] = {s: f"r{i}" for i, s in enumerate(stages)}
         written = []
         for stage in stages:
