@@ -32,7 +32,7 @@ from maiacc_passes.ir.ops import OPS
 from maiacc_passes.ir.table import Kind
 from maiacc_passes.kernel.model import Buffer
 from maiacc_passes.lowering.access import VIEWS, Access, viewed, whole
-from maiacc_passes.lowering.space import Space, joined, reduced_axes, unit_reshape
+from maiacc_passes.lowering.space import ELEMENTWISE, Space, joined, reduced_axes, unit_reshape
 
 #: Ops that start a group which elementwise ops may follow.
 ROOTS = frozenset({"contract", "conv"})
@@ -98,7 +98,7 @@ class _Region:
 
     # ---- growing ----------------------------------------------------------------------------
     def _place(self, op: Op) -> None:
-        if not self.options.alone and op.row.kind in (Kind.MAP, Kind.REDUCE):
+        if not self.options.alone and op.row.kind in (*ELEMENTWISE, Kind.REDUCE):
             for value in op.operands:
                 group = None if value is None else self._maker(value)
                 if group is not None and self._joins(op, group):
@@ -151,9 +151,9 @@ class _Region:
         if len(group.ops) >= MOST or group.root.row.kind is Kind.CONTROL:
             return False
         contraction = group.root.name in ROOTS
-        if contraction and op.row.kind is not Kind.MAP:
+        if contraction and op.row.kind not in ELEMENTWISE:
             return False
-        if not contraction and group.root.row.kind not in (Kind.MAP, Kind.REDUCE, Kind.MAKE):
+        if not contraction and group.root.row.kind not in (*ELEMENTWISE, Kind.REDUCE, Kind.MAKE):
             return False
         views: list[Op] = []
         for value in op.operands:

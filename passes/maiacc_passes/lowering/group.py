@@ -14,7 +14,7 @@ from maiacc_passes.kernel.model import Buffer, Kernel, Loop, Node, Word
 from maiacc_passes.lowering.access import VIEWS, Access, viewed, whole
 from maiacc_passes.lowering.expr import Expr, constant, leaf
 from maiacc_passes.lowering.recipes import RECIPES, Maker, unsupported
-from maiacc_passes.lowering.space import Space, joined, reduced_axes
+from maiacc_passes.lowering.space import ELEMENTWISE, Space, joined, reduced_axes
 from maiacc_passes.lowering.tiling import Tiling
 from maiacc_passes.lowering.writer import Writer
 
@@ -46,7 +46,9 @@ class Group:
         self.space = Space()
         joined(self.space, [op for op in self.ops if op.result not in self.access])
         # Dims are numbered in the order of the largest value, outer ones first.
+        rows = [op for op in self.ops if op.row.kind in (*ELEMENTWISE, Kind.REDUCE)]
         values = [v for op in self.ops for v in op.results]
+        values += [v for op in rows for v in op.operands if v is not None]
         for value in sorted(values, key=lambda v: -v.type.size):
             self.space.of(value)
 

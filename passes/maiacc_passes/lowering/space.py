@@ -11,6 +11,9 @@ from collections.abc import Iterable, Sequence
 from maiacc_passes.ir.graph import Op, Value
 from maiacc_passes.ir.table import Kind
 
+#: Kinds of ops that work element by element, composites that are functions of the machine too.
+ELEMENTWISE = (Kind.MAP, Kind.COMPOSITE)
+
 #: An axis of a value.
 Place = tuple[Value, int]
 
@@ -64,7 +67,7 @@ def joined(space: Space, ops: Iterable[Op]) -> None:
     """Links the axes of the operands and results of ops."""
     for op in ops:
         kind = op.row.kind
-        if kind is Kind.MAP or op.name == "broadcast":
+        if kind in ELEMENTWISE or op.name == "broadcast":
             for operand in op.operands:
                 if operand is not None:
                     for result in op.results:

@@ -49,9 +49,20 @@ class Tiling:
             return Side(size, stride, self.extents[dim], 0, terms)
         return Side(size, stride, None, 0, terms)
 
+    def guards(self, dims: Sequence[int]) -> list[Side]:
+        """Boxes that let only one iteration write, and one tile, what does not depend on loops."""
+        names = [name_of(dim) for dim, _ in self.order if dim not in dims]
+        if not any(spread for _, spread in self.order):
+            names.append(ALONE)
+        return [Side(1, 1, 1, 0, ((name, 1),)) for name in names]
+
     def loops(self) -> list[Loop]:
-        """The loops, outer ones first, empty."""
-        return [Loop(name_of(dim), self.trips(dim), spread) for dim, spread in self.order]
+        """The loops, outer ones first, empty. Where no dim is dealt over tiles, a loop of one turn
+        tells them apart."""
+        found = [Loop(name_of(dim), self.trips(dim), spread) for dim, spread in self.order]
+        if not any(spread for _, spread in self.order):
+            found.insert(0, Loop(ALONE, 1, "gtile"))
+        return found
 
     @cached_property
     def turns(self) -> int:
@@ -60,6 +71,10 @@ class Tiling:
         for dim, _ in self.order:
             found *= self.trips(dim)
         return found
+
+
+#: The variable of a loop that tells tiles apart.
+ALONE = "alone"
 
 
 def name_of(dim: int) -> str:

@@ -139,9 +139,10 @@ class Writer:
             if dim is not None:
                 steps[dim] = stride
         order = sorted(steps, key=lambda d: (-abs(steps[d]), d))
+        sides = [self.tiling.side(d, steps[d]) for d in order]
         target = strided(
             access.buffer,
-            [self.tiling.side(d, steps[d]) for d in order],
+            [*self.tiling.guards(order), *sides],
             offset=access.offset,
             drop=True,
             dtype=access.dtype,
