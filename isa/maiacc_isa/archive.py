@@ -69,7 +69,7 @@ class Writer:
                 self._output.__exit__(type(error), error, None)
         self._output.__exit__(kind, problem, trace)
 
-    def add(self, name: str, chunks: Iterable[bytes], size: int) -> None:
+    def add(self, name: str, chunks: Iterable[bytes | memoryview], size: int) -> None:
         """Adds a member of ``size`` bytes; its SHA-256 is in ``digests`` afterwards."""
         start = self._members[-1].end if self._members else 0
         self._file.write(Member(name, start, size, 0).local())

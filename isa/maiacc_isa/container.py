@@ -97,7 +97,7 @@ def _add_weights(writer: Writer, program: pr.Program) -> dict[str, int]:
     if not offsets:
         return {}
 
-    def chunks() -> Iterator[bytes]:
+    def chunks() -> Iterator[bytes | memoryview]:
         position = 0
         for name, offset in offsets.items():
             yield bytes(offset - position)
@@ -108,8 +108,11 @@ def _add_weights(writer: Writer, program: pr.Program) -> dict[str, int]:
     return offsets
 
 
-def weight_chunks(weights: pr.Weights, name: str) -> Iterator[bytes]:
+def weight_chunks(weights: pr.Weights, name: str) -> Iterator[bytes | memoryview]:
     """The bytes of a weight, piece by piece. Raises ``MaiaccError`` E0002 or E0603."""
+    if weights.make is not None:
+        yield weights.make()
+        return
     if weights.data is not None:
         yield weights.data
         return
@@ -191,6 +194,8 @@ def map_weights(weights: pr.Weights) -> memoryview:
 
     Raises ``MaiaccError`` E0002 or E0603.
     """
+    if weights.make is not None:
+        return memoryview(weights.make())
     if weights.data is not None or weights.size == 0:
         return memoryview(weights.data or b"")
     with open_plain(str(weights.file)) as file:

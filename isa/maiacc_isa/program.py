@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import prod
 
@@ -40,12 +40,14 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Weights:
-    """Where a weight's bytes are: given in the program text, or a piece of a file."""
+    """Where a weight's bytes are: given in the program text, a piece of a file, or made whenever
+    they are asked for, so that they need not all be in memory at once."""
 
     data: bytes | None = None
     file: str | None = None
     offset: int = 0
     size: int = 0
+    make: Callable[[], bytes | memoryview] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from maiacc.backend.blocks import BlockWriter
 from maiacc_isa import program as pr
 from maiacc_passes.ir.graph import Value
-from maiacc_passes.ir.weights import Bytes, codes
+from maiacc_passes.ir.types import Type
+from maiacc_passes.ir.weights import Bytes, Source, codes
 from maiacc_passes.kernel.model import Buffer
 from maiacc_passes.schedule.schedule import Placed
 
@@ -38,10 +41,20 @@ def _tensor(name: str, kind: str, buffer: Buffer, placed: Placed) -> pr.Tensor:
 
 
 def _weights(value: Value) -> pr.Weights:
-    """Where the bytes of a constant are."""
+    """Where the bytes of a constant are; what has to be converted is so when it is asked for."""
     assert value.weight is not None
-    source = value.weight.source
-    if isinstance(source, Bytes) and value.type.element.bits >= 8:
+    source, kind = value.weight.source, value.type
+    if isinstance(source, Bytes) and kind.element.bits >= 8 and kind.element.kind != "bool":
         return pr.Weights(None, source.path, source.offset, source.size)
-    data = codes(source.array(value.type)).tobytes()
-    return pr.Weights(data, None, 0, len(data))
+    return pr.Weights(size=kind.bytes, make=_Bytes(source, kind))
+
+
+@dataclass(frozen=True)
+class _Bytes:
+    """The bytes of a constant, made when they are asked for."""
+
+    source: Source
+    kind: Type
+
+    def __call__(self) -> bytes:
+        return codes(self.source.array(self.kind)).tobytes()
