@@ -10,8 +10,11 @@ from maiacc.backend.emit import program_of
 from maiacc_isa.machine import Machine
 from maiacc_isa.program import Program
 from maiacc_passes import pipeline
+from maiacc_passes.cleaning import CommonSubexpressions, DeadCode
 from maiacc_passes.expanding import Expand
+from maiacc_passes.folding import Fold
 from maiacc_passes.fusing import Fuse
+from maiacc_passes.integer import Integer
 from maiacc_passes.ir.graph import Module
 from maiacc_passes.lowering.lower import lower
 from maiacc_passes.precision import Precision
@@ -44,7 +47,8 @@ def compile_module(
     seconds: dict[str, float] = {}
     tiles = machine.tiles * machine.clusters
     passes = [step.made for step in pipeline.PIPELINE]
-    passes += [Expand(), Precision(precision), Fuse(tiles=tiles, whole=machine.space_bytes("tsram") // 48)]
+    passes += [Integer(), Expand(), Fold(), CommonSubexpressions(), DeadCode()]
+    passes += [Precision(precision), Fuse(tiles=tiles, whole=machine.space_bytes("tsram") // 48)]
     for one in passes:
         start = time.process_time()
         one.run(module)
