@@ -178,6 +178,8 @@ class BlockWriter:
         else:
             base, pitch = self.placed.bases[buffer], 0
         made = descriptor_of(view, base, pitch, slot, scope.sources)
+        if view.meta is not None:
+            made = replace(made, meta=self._descriptor(word, name, view.meta, scope))
         if name == "d" and word.queue == "CLD" and buffer.space == "tsram":
             made = replace(made, home="all")
         return self.tables.descriptor(made)

@@ -13,7 +13,7 @@ coordinate outside an axis reads as the fill value; writing it is dropped where 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 
 from maiacc_passes.ir.graph import NOWHERE, Location
@@ -83,7 +83,7 @@ class View:
     """Elements of a buffer. The dims before ``split`` are rows, those from it on columns.
 
     ``offset`` and ``terms`` move the address itself, in elements. ``dtype``, if given, reads the
-    bytes as another type of the same width.
+    bytes as another type of the same width. ``meta`` are the positions of 2:4 values.
     """
 
     buffer: Buffer
@@ -95,6 +95,11 @@ class View:
     fill: float = 0.0
     drop: bool = False
     dtype: str = ""
+    meta: View | None = None
+
+    def with_meta(self, meta: View) -> View:
+        """The values of a 2:4 matrix, with their positions."""
+        return replace(self, meta=replace(meta, dtype="sp24"))
 
     @property
     def rows(self) -> int:
@@ -199,6 +204,9 @@ class Word:
         for name in READ:
             if name in self.views:
                 yield self.views[name]
+                meta = self.views[name].meta
+                if meta is not None:
+                    yield meta
         if self.kind in ("multiply", "multiply_sparse") and self.fields.get("mode") != "over":
             yield self.views["d"]
         if self.kind in ("put", "scatter"):

@@ -1,0 +1,150 @@
+"""Tile shapes of contractions: which there are, what each costs, the cheapest first.
+
+The cost is a formula over the machine's rates: the most of what the tensor unit, the memory and a
+tile's port are busy with, and what each turn of a loop adds. It ranks; the simulator judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+from maiacc_isa.machine import Machine
+from maiacc_passes.lowering.operands import Operand
+from maiacc_passes.lowering.shapes import SPARSE_STEP, Product
+from maiacc_passes.lowering.tiling import Tiling, spreads
+
+#: The most bytes that a DMA word moves.
+DMA_BYTES = 1 << 18
+
+#: Cycles of a load's latency, and of a turn of the loops outside of sums.
+LATENCY, TURN = 800, 400
+
+#: Ways that are tried before a contraction is found not to fit.
+MOST = 24
+
+
+class Choice:
+    """The ways to cut one product. ``sides`` is how many values of the size of a tile of the
+    result its kernel keeps."""
+
+    def __init__(self, product: Product, machine: Machine, rate: int, sides: int) -> None:
+        self.product = product
+        self.machine = machine
+        self.rate = rate
+        self.sides = sides
+
+    def tilings(self) -> Iterator[Tiling]:
+        """Ways to cut it, the cheapest first; at last the smallest tiles there are."""
+        found: dict[Tiling, float] = {}
+        block = self.machine.int("ttu.block")
+        blocks = self.machine.int("ttu.acc_blocks")
+        for rows in (1, 2, 4, 8, 16):
+            for columns in (1, 2, 3, 4, 6, 8, 16):
+                if rows * columns > blocks:
+                    continue
+                for depth in (32, 128, 512, 2048, 1 << 16):
+                    self._ways(found, rows * block, columns * block, depth)
+        yield from sorted(found, key=lambda t: (found[t], t.order, t.tiles))[:MOST]
+        yield self._least()
+
+    def _ways(self, found: dict[Tiling, float], rows: int, columns: int, depth: int) -> None:
+        shape, extents = self.product.shape, self.product.extents
+        tiles = list(extents)
+        for d in shape.batch:
+            tiles[d] = 1
+        step = 1 if self.product.meta is None else SPARSE_STEP
+        for dims, room, unit in ((shape.m, rows, 1), (shape.n, columns, 1), (shape.k, depth, step)):
+            left = room
+            for number, d in enumerate(reversed(dims)):
+                tiles[d] = even(extents[d], max(1, left), 1 if number else unit)
+                left //= tiles[d]
+        cut = [d for d in range(len(tiles)) if tiles[d] < extents[d]]
+        sums = [d for d in shape.k if d in cut]
+        outer = [d for d in (*shape.batch, *shape.m, *shape.n) if d in cut]
+        for way in spreads(outer) or [()]:
+            dealt = dict(way)
+            order = (*((d, dealt.get(d, "")) for d in outer), *((d, "") for d in sums))
+            tiling = Tiling(self.machine, extents, tuple(tiles), order)
+            if tiling not in found and self._holds(tiling):
+                found[tiling] = self.cost(tiling)
+
+    def _least(self) -> Tiling:
+        shape, extents = self.product.shape, self.product.extents
+        outer = (*shape.batch, *shape.m, *shape.n)
+        tiles = [1] * len(extents)
+        if self.product.meta is not None:
+            tiles[shape.k[-1]] = SPARSE_STEP
+        order = tuple((d, "gtile" if d == outer[0] else "") for d in outer)
+        order += tuple((d, "") for d in shape.k)
+        return Tiling(self.machine, extents, tuple(tiles), order)
+
+    # ---- what fits ----------------------------------------------------------------------------
+    def sizes(self, tiling: Tiling) -> tuple[int, int, int]:
+        """Rows, columns and sums of a tile."""
+        shape = self.product.shape
+        m, n, k = (prod(tiling.tiles[d] for d in dims) for dims in (shape.m, shape.n, shape.k))
+        return m, n, k
+
+    def _holds(self, tiling: Tiling) -> bool:
+        m, n, _ = self.sizes(tiling)
+        block = self.machine.int("ttu.block")
+        acc = -(-m // block) * -(-n // block)
+        loads = [x.bytes(tiling) for x in self.product.operands]
+        room = self.machine.space_bytes("tsram")
+        return (
+            acc <= self.machine.int("ttu.acc_blocks")
+            and max(loads) <= DMA_BYTES
+            and 2 * sum(loads) + 4 * m * n * self.sides <= room
+        )
+
+    # ---- what it costs ------------------------------------------------------------------------
+    def cost(self, tiling: Tiling) -> float:
+        """Cycles, roughly."""
+        machine, product = self.machine, self.product
+        m, n, k = self.sizes(tiling)
+        block = machine.int("ttu.block")
+        rate = self.rate * (1 if product.meta is None else 2)
+        cycles = -(-m // block) * -(-n // block) * -(-k // rate)
+        tiles = machine.tiles * machine.clusters
+        outer = prod(tiling.trips(d) for d, _ in tiling.order if d not in product.shape.k)
+        out = m * n * 4 * outer
+        hbm, port = float(out * tiles), float(out)
+        for operand in product.operands:
+            moved = operand.bytes(tiling) * self.loads(operand, tiling)
+            port += moved
+            hbm += moved * (machine.clusters if self.shared(operand, tiling) else tiles)
+        width = float(machine["hbm.bytes_per_cycle"])
+        # A load that is not over when the one before it is multiplied keeps the unit waiting.
+        waiting = max(0.0, LATENCY / 2 - cycles) if tiling.turns > 1 else 0.0
+        busy = tiling.turns * (cycles + waiting)
+        memory, own = hbm / width, port / machine.int("tile.bytes_per_cycle")
+        return max(busy, memory, own) + TURN * outer + 0.2 * (busy + memory + own)
+
+    def loads(self, operand: Operand, tiling: Tiling) -> int:
+        """How often a tile loads an operand: for each turn of the innermost loop it depends on."""
+        mine = operand.dims()
+        found, times = 1, 1
+        for dim, _ in tiling.order:
+            times *= tiling.trips(dim)
+            if dim in mine:
+                found = times
+        return found
+
+    def shared(self, operand: Operand, tiling: Tiling) -> bool:
+        """Whether all tiles of a cluster need the same elements."""
+        mine = operand.dims()
+        dealt = [d for d, spread in tiling.order if spread in ("tile", "gtile")]
+        return bool(dealt) and not any(d in mine for d in dealt)
+
+
+def even(extent: int, most: int, unit: int = 1) -> int:
+    """A size of at most so much that cuts an extent into equal pieces, if there is a near one; a
+    multiple of the unit."""
+    if extent <= most:
+        return extent
+    most = max(unit, most // unit * unit)
+    for size in range(most, most // 2, -unit):
+        if extent % size == 0:
+            return size
+    return most

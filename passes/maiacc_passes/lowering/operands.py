@@ -1,0 +1,111 @@
+"""Operands of contractions: the tile of each that a word of the tensor unit reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+
+from maiacc_passes.ir.graph import Location
+from maiacc_passes.kernel.model import Buffer, Term, View, Word
+from maiacc_passes.kernel.views import Side, strided
+from maiacc_passes.lowering.access import Access
+from maiacc_passes.lowering.tiling import Tiling, name_of
+
+
+class Operand:
+    """A or B of a contraction: the tile of it in memory, and how words see it.
+
+    ``axes`` are, for each axis of the tensor, how dims move its coordinate, and where it starts:
+    ``{dim: step}``. Of a dim in ``shared``, so many elements have one here: two in values of a
+    2:4 matrix, four in their positions.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        access: Access,
+        axes: Sequence[tuple[dict[int, int], int]],
+        shared: Mapping[int, int] | None = None,
+    ) -> None:
+        self.name = name
+        self.access = access
+        self.shared = dict(shared or {})
+        self.axes = [
+            (moves, start, size, stride)
+            for (moves, start), size, stride in zip(
+                axes, access.sizes, access.strides, strict=True
+            )
+            if moves
+        ]
+        self.order = sorted(range(len(self.axes)), key=lambda i: (-abs(self.axes[i][3]), i))
+
+    @property
+    def dtype(self) -> str:
+        """The element type."""
+        return self.access.dtype or self.access.buffer.dtype
+
+    def dims(self) -> set[int]:
+        """The dims that it has."""
+        return {dim for moves, *_ in self.axes for dim in moves}
+
+    def tile(self, dim: int, tiling: Tiling) -> int:
+        """Elements of a tile along a dim."""
+        return tiling.tiles[dim] // self.shared.get(dim, 1)
+
+    def reach(self, axis: int, tiling: Tiling) -> int:
+        """Coordinates of an axis that a tile touches."""
+        moves = self.axes[axis][0]
+        return 1 + sum(step * (self.tile(d, tiling) - 1) for d, step in moves.items())
+
+    def shape(self, tiling: Tiling) -> tuple[int, ...]:
+        """The tile in memory, in the order of strides."""
+        return tuple(self.reach(axis, tiling) for axis in self.order) or (1,)
+
+    def load(
+        self, tiling: Tiling, buffer: Buffer, queue: str, weights: bool, location: Location
+    ) -> Word:
+        """The word that fetches a tile."""
+        sides = []
+        for axis in self.order:
+            moves, start, size, stride = self.axes[axis]
+            terms: tuple[Term, ...] = tuple(
+                (name_of(d), step * self.tile(d, tiling))
+                for d, step in moves.items()
+                if d in tiling.spreads
+            )
+            reach = self.reach(axis, tiling)
+            plain = len(moves) == 1 and not start and not tiling.ragged(next(iter(moves)))
+            whole = plain and tiling.extents[next(iter(moves))] == size * self.shared.get(
+                next(iter(moves)), 1
+            )
+            inside = whole or (not terms and start == 0 and reach <= size)
+            sides.append(Side(reach, stride, None if inside else size, start, terms))
+        source = strided(
+            self.access.buffer, sides, offset=self.access.offset, dtype=self.access.dtype
+        )
+        shape = self.shape(tiling)
+        target = strided(
+            buffer, [Side(n, s) for n, s in zip(shape, steps_of(shape), strict=True)]
+        )
+        views = {"d": target, "a": source}
+        return Word("copy", queue, views, weights=weights, location=location)
+
+    def bytes(self, tiling: Tiling) -> int:
+        """Bytes of a tile."""
+        return Buffer("", self.dtype, self.shape(tiling), "tsram").bytes
+
+    def view(
+        self, tiling: Tiling, buffer: Buffer, rows: Sequence[int], columns: Sequence[int]
+    ) -> View:
+        """The tile as rows and columns of the product."""
+        steps: dict[int, int] = {}
+        for axis, step in zip(self.order, steps_of(self.shape(tiling)), strict=False):
+            for dim, move in self.axes[axis][0].items():
+                steps[dim] = move * step
+        sides = [Side(self.tile(d, tiling), steps.get(d, 0)) for d in (*rows, *columns)]
+        return strided(buffer, sides, len(rows))
+
+
+def steps_of(shape: Sequence[int]) -> tuple[int, ...]:
+    """Row-major strides."""
+    return tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))

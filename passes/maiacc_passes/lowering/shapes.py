@@ -1,0 +1,176 @@
+"""The dims of contractions and convolutions, and how each operand's axes move with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from maiacc_passes.ir.graph import Op, Value
+from maiacc_passes.ir.vocabulary.contractions import split_spec
+from maiacc_passes.lowering.access import Access
+from maiacc_passes.lowering.group import Group
+from maiacc_passes.lowering.operands import Operand
+from maiacc_passes.lowering.recipes import unsupported
+
+#: Ops with a right operand in 2:4 form: values, and their positions behind them.
+SPARSE = frozenset({"contract_sparse", "conv_sparse"})
+
+#: Dims of sums of a sparse operand are cut at multiples of this: positions are whole bytes.
+SPARSE_STEP = 8
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Dims: batch, rows of the result, its columns, and what is summed, each outer ones first.
+    Sums have numbers behind those of the group's space."""
+
+    batch: tuple[int, ...]
+    m: tuple[int, ...]
+    n: tuple[int, ...]
+    k: tuple[int, ...]
+
+    def dims(self) -> tuple[int, ...]:
+        """All of them."""
+        return (*self.batch, *self.m, *self.n, *self.k)
+
+
+@dataclass(frozen=True)
+class Product:
+    """A contraction: operands, dims, and the extents of all dims of the group and the sums.
+    ``meta`` are the positions of a sparse right operand."""
+
+    op: Op
+    a: Operand
+    b: Operand
+    meta: Operand | None
+    shape: Shape
+    extents: tuple[int, ...]
+
+    @property
+    def operands(self) -> tuple[Operand, ...]:
+        """What is loaded."""
+        return (self.a, self.b) if self.meta is None else (self.a, self.b, self.meta)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of the dense product."""
+        return prod(self.extents[d] for d in self.shape.dims())
+
+    @property
+    def bias(self) -> Value | None:
+        """What is added to the sums."""
+        return self.op.operand(3 if self.meta is not None else 2)
+
+
+def product_of(group: Group, op: Op) -> Product:
+    """The product that an op is. Raises ``IRError`` E1505."""
+    reader = _Reader(group, op)
+    return reader.convolution() if op.name.startswith("conv") else reader.contraction()
+
+
+class _Reader:
+    def __init__(self, group: Group, op: Op) -> None:
+        self.group = group
+        self.op = op
+        self.sparse = op.name in SPARSE
+        self.extents = list(group.space.sizes)
+
+    def _sum(self, size: int) -> int | None:
+        if size == 1:
+            return None
+        self.extents.append(size)
+        return len(self.extents) - 1
+
+    def _located(self, number: int) -> Access:
+        value = self.op.operands[number]
+        assert value is not None
+        access = self.group.located(value)
+        assert access is not None, "operands of contractions come from outside"
+        return access
+
+    def contraction(self) -> Product:
+        """The dims of a contraction: its letters."""
+        left, right, out = split_spec(str(self.op.attrs["spec"]))
+        numbers: dict[str, int | None] = {}
+        for axis, letter in enumerate(out):
+            numbers[letter] = self.group.space.dim((self.op.result, axis))
+        kinds = [v.type for v in self.op.operands[:2] if v is not None]
+        for letters, kind in zip((left, right), kinds, strict=True):
+            for letter, size in zip(letters, kind.shape, strict=True):
+                if letter not in numbers:
+                    numbers[letter] = self._sum(self._whole(size))
+
+        def dims(letters: Sequence[str]) -> tuple[int, ...]:
+            return tuple(d for x in letters if (d := numbers[x]) is not None)
+
+        k = [x for x in left if x not in out] + [x for x in right if x not in out + left]
+        shape = Shape(
+            dims([x for x in out if x in left and x in right]),
+            dims([x for x in out if x not in right]),
+            dims([x for x in out if x not in left]),
+            dims(k),
+        )
+        a = Operand("a", self._located(0), [_move(numbers[x]) for x in left])
+        columns = [_move(numbers[x]) for x in right]
+        return self._product(a, columns, shape)
+
+    def _whole(self, size: int) -> int:
+        """What is summed of a sparse operand goes on to a multiple of the step."""
+        return -(-size // SPARSE_STEP) * SPARSE_STEP if self.sparse else size
+
+    def _product(
+        self, a: Operand, columns: Sequence[tuple[dict[int, int], int]], shape: Shape
+    ) -> Product:
+        meta = None
+        shared: dict[int, int] = {}
+        if self.sparse:
+            last = shape.k[-1]
+            shared = {last: 2}
+            meta = Operand("meta", self._located(2), columns, {last: 4})
+        b = Operand("b", self._located(1), columns, shared)
+        return Product(self.op, a, b, meta, shape, tuple(self.extents))
+
+    def convolution(self) -> Product:
+        """x[n, c, s o + d k - p], w[o, c, k ...]; groups of one channel are a batch."""
+        w = self.op.operands[1]
+        assert w is not None
+        strides, dilations, pads = (
+            ints(self.op, name) for name in ("strides", "dilations", "pads")
+        )
+        groups = self.op.attrs["groups"]
+        space, result = self.group.space, self.op.result
+        n, columns = space.dim((result, 0)), space.dim((result, 1))
+        outs = [space.dim((result, axis)) for axis in range(2, result.type.rank)]
+        sizes = w.type.shape
+        kernel = [self._sum(size) for size in sizes[2:]]
+        depth = sizes[1] * 2 if self.sparse else sizes[1]
+        channels = self._sum(self._whole(depth))
+        spatial = []
+        for axis, (o, k) in enumerate(zip(outs, kernel, strict=True)):
+            moves = {} if o is None else {o: strides[axis]}
+            if k is not None:
+                moves[k] = dilations[axis]
+            spatial.append((moves, -pads[axis]))
+        sums = tuple(d for d in (*kernel, channels) if d is not None)
+        rows = tuple(d for d in (n, *outs) if d is not None)
+        mine = () if columns is None else (columns,)
+        axes = [_move(columns), _move(channels), *map(_move, kernel)]
+        if groups == 1:
+            a = Operand("a", self._located(0), [_move(n), _move(channels), *spatial])
+            return self._product(a, axes, Shape((), rows, mine, sums))
+        if sizes[1] == 1 and groups == sizes[0]:
+            a = Operand("a", self._located(0), [_move(n), _move(columns), *spatial])
+            return self._product(a, axes, Shape(mine, rows, (), sums))
+        raise unsupported(self.op, "groups of several channels")
+
+
+def _move(dim: int | None) -> tuple[dict[int, int], int]:
+    return ({} if dim is None else {dim: 1}), 0
+
+
+def ints(op: Op, name: str) -> tuple[int, ...]:
+    """An attribute that is a list of integers."""
+    value = op.attrs[name]
+    assert isinstance(value, tuple)
+    return value
