@@ -17,8 +17,8 @@ from maiacc_passes.lowering.tiling import Tiling, spreads
 #: The most bytes that a DMA word moves.
 DMA_BYTES = 1 << 18
 
-#: Cycles of a load's latency, and of a turn of the loops outside of sums.
-LATENCY, TURN = 800, 400
+#: Loads that are on their way at once, if memory allows; cycles that a result costs beside.
+SLOTS, TURN = 4, 50
 
 #: Ways that are tried before a contraction is found not to fit.
 MOST = 24
@@ -100,26 +100,31 @@ class Choice:
 
     # ---- what it costs ------------------------------------------------------------------------
     def cost(self, tiling: Tiling) -> float:
-        """Cycles, roughly."""
+        """Cycles, roughly: the first load, turns at the pace of what is busiest, the last store."""
         machine, product = self.machine, self.product
         m, n, k = self.sizes(tiling)
         block = machine.int("ttu.block")
         rate = self.rate * (1 if product.meta is None else 2)
-        cycles = -(-m // block) * -(-n // block) * -(-k // rate)
-        tiles = machine.tiles * machine.clusters
+        blocks = -(-m // block) * -(-n // block)
+        cycles = blocks * -(-k // rate)
+        turns, tiles = tiling.turns, machine.tiles * machine.clusters
         outer = prod(tiling.trips(d) for d, _ in tiling.order if d not in product.shape.k)
-        out = m * n * 4 * outer
-        hbm, port = float(out * tiles), float(out)
+        out = float(m * n * 4)
+        port, hbm = out * outer, out * outer * tiles
         for operand in product.operands:
             moved = operand.bytes(tiling) * self.loads(operand, tiling)
+            run, burst = operand.run(tiling), machine.int("hbm.burst")
+            whole = moved * (-(-run // burst) * burst / run)
             port += moved
-            hbm += moved * (machine.clusters if self.shared(operand, tiling) else tiles)
-        width = float(machine["hbm.bytes_per_cycle"])
-        # A load that is not over when the one before it is multiplied keeps the unit waiting.
-        waiting = max(0.0, LATENCY / 2 - cycles) if tiling.turns > 1 else 0.0
-        busy = tiling.turns * (cycles + waiting)
-        memory, own = hbm / width, port / machine.int("tile.bytes_per_cycle")
-        return max(busy, memory, own) + TURN * outer + 0.2 * (busy + memory + own)
+            hbm += whole * (machine.clusters if self.shared(operand, tiling) else tiles)
+        width, own = float(machine["hbm.bytes_per_cycle"]), machine.int("tile.bytes_per_cycle")
+        load = max(hbm / width, port / own) / turns
+        latency = machine.int("hbm.latency")
+        pace = max(cycles, load, (latency + load) / SLOTS if turns > 1 else 0.0)
+        drain = out / 4 / machine.int("drain.lanes32")
+        exposed = drain * outer if 2 * blocks > machine.int("ttu.acc_blocks") else drain
+        tail = exposed + out / own + latency
+        return latency + load + turns * pace + cycles + tail + TURN * outer
 
     def loads(self, operand: Operand, tiling: Tiling) -> int:
         """How often a tile loads an operand: for each turn of the innermost loop it depends on."""

@@ -90,6 +90,19 @@ class Operand:
         views = {"d": target, "a": source}
         return Word("copy", queue, views, weights=weights, location=location)
 
+    def run(self, tiling: Tiling) -> int:
+        """Bytes of a tile that lie one behind the other in memory."""
+        step = 1
+        for axis in reversed(self.order):
+            *_, size, stride = self.axes[axis]
+            if stride != step:
+                break
+            reach = min(self.reach(axis, tiling), size)
+            step *= reach
+            if reach < size:
+                break
+        return step * Buffer("", self.dtype, (1,), "hbm").element.bits // 8 or 1
+
     def bytes(self, tiling: Tiling) -> int:
         """Bytes of a tile."""
         return Buffer("", self.dtype, self.shape(tiling), "tsram").bytes

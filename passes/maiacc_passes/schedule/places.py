@@ -14,6 +14,9 @@ from maiacc_isa.machine import Machine
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.kernel.model import Buffer, Kernel, Loop, loops_of, words_of
 
+#: Queues that load.
+LOADS = frozenset({"LD0", "LD1", "CLD"})
+
 #: Addresses in a tile are multiples of this many bytes.
 UNIT = 64
 
@@ -68,9 +71,12 @@ def place(kernel: Kernel, machine: Machine, high: bool) -> Places:
     declared = buffers_of(kernel)
     queues: dict[Buffer, set[str]] = {}
     weights: set[Buffer] = set()
+    loaded: set[Buffer] = set()
     for word in words_of(kernel.body):
         for view in (*word.reads(), *word.writes()):
             queues.setdefault(view.buffer, set()).add(word.queue)
+        if word.queue in LOADS:
+            loaded |= {view.buffer for view in word.writes()}
         if word.weights:
             weights |= {view.buffer for view in word.writes()}
     turning = _turning(kernel)
@@ -78,7 +84,12 @@ def place(kernel: Kernel, machine: Machine, high: bool) -> Places:
         buffer: 2 if loop in turning and len(queues.get(buffer, ())) > 1 else 1
         for buffer, loop in declared
     }
-    for slots in (wish, {b: _fewer(b, n) for b, n in wish.items()}, dict.fromkeys(wish, 1)):
+    capacity = machine.space_bytes("tsram")
+    for more, room in ((4, capacity // 2), (3, capacity // 2), (2, capacity)):
+        found = _placed(_more(wish, loaded, more), weights, machine, high)
+        if found is not None and found.used <= room:
+            return found
+    for slots in ({b: _fewer(b, n) for b, n in wish.items()}, dict.fromkeys(wish, 1)):
         found = _placed(slots, weights, machine, high)
         if found is not None:
             return found
@@ -90,6 +101,11 @@ def place(kernel: Kernel, machine: Machine, high: bool) -> Places:
         found=", ".join(f"{b.name} {b.bytes:,}" for b, _ in declared),
         nodes=kernel.location.nodes,
     )
+
+
+def _more(slots: dict[Buffer, int], loaded: set[Buffer], more: int) -> dict[Buffer, int]:
+    """Loads take long to arrive: several of them are on their way at once."""
+    return {b: more if n > 1 and b in loaded and b.space == "tsram" else n for b, n in slots.items()}
 
 
 def _fewer(buffer: Buffer, slots: int) -> int:
