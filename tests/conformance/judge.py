@@ -11,7 +11,8 @@ import onnx
 
 from conformance.cases import Case
 from conformance.expected import ROUNDED
-from maiacc_isa.errors import MaiaccError
+from maiacc_isa.errors import InternalError, MaiaccError
+from maiacc_sim.traps import Stopped
 
 #: Operators whose results are whole steps: right if equal, or one step off.
 STEPPED = {"QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"}
@@ -38,6 +39,8 @@ def judge(case: Case, backend: Any) -> Verdict:
                 why = farther(case, found, expected, rep.run(list(inputs), lift=True))
             if why:
                 return Verdict(case.name, case.operator, "wrong", why)
+    except (InternalError, Stopped) as problem:
+        return Verdict(case.name, case.operator, "crashed", f"{problem.code}: {problem.message}")
     except MaiaccError as problem:
         return Verdict(case.name, case.operator, "refused", f"{problem.code}: {problem.message}")
     except Exception as problem:  # noqa: BLE001  a crash is what is looked for

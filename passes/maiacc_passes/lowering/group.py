@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -18,8 +19,13 @@ from maiacc_passes.lowering.space import ELEMENTWISE, Space, joined, reduced_axe
 from maiacc_passes.lowering.tiling import Tiling
 from maiacc_passes.lowering.writer import Writer
 
-#: Gives a constant of the module its buffer.
-Constants = Callable[[Value], Buffer]
+class Constants(Protocol):
+    """Gives a constant of the module its buffer, with its axes in another order if asked to."""
+
+    def __call__(self, value: Value, order: tuple[int, ...] = ()) -> Buffer:
+        """The buffer."""
+        ...
+
 
 
 @dataclass
@@ -65,6 +71,14 @@ class Group:
     def constant(self, value: Value) -> Access:
         """A constant of the module in its own buffer."""
         return whole(self.constants(value), value.type.shape)
+
+    def relaid(self, value: Value, order: tuple[int, ...]) -> Access:
+        """A constant of the module whose axes lie in another order in memory."""
+        found = whole(self.constants(value, order), [value.type.shape[axis] for axis in order])
+        back = [order.index(axis) for axis in range(len(order))]
+        return Access(
+            found.buffer, value.type.shape, tuple(found.strides[place] for place in back)
+        )
 
     def located(self, value: Value) -> Access | None:
         """Where a value lies in memory, if it comes from outside of the group."""

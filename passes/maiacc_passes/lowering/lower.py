@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
 
 from maiacc_isa.machine import Machine
-from maiacc_passes.ir.graph import Module, Op, Value
+from maiacc_passes.ir.graph import Module, Op, Value, Weight
 from maiacc_passes.ir.table import Kind
+from maiacc_passes.ir.types import Type
+from maiacc_passes.ir.weights import Array, Lazy, Source
 from maiacc_passes.kernel.model import Buffer, Kernel
 from maiacc_passes.kernel.plan import Output, Plan
 from maiacc_passes.lowering.access import VIEWS, Access, viewed, whole
@@ -28,7 +33,7 @@ class _Lowering:
         self.plan = Plan()
         self.access: dict[Value, Access] = {}
         self.names: dict[Value, str] = {}
-        self._constants: dict[Value, Buffer] = {}
+        self._constants: dict[tuple[Value, tuple[int, ...]], Buffer] = {}
 
     def run(self) -> Plan:
         main, module = self.module.main, self.module
@@ -47,15 +52,18 @@ class _Lowering:
             self._output(name, value)
         return self.plan
 
-    def constant(self, value: Value) -> Buffer:
-        """The buffer of a constant."""
-        if value not in self._constants:
+    def constant(self, value: Value, order: tuple[int, ...] = ()) -> Buffer:
+        """The buffer of a constant, its axes in another order if one is given."""
+        key = value, order
+        if key not in self._constants:
             assert value.weight is not None
-            kind = value.type
-            buffer = Buffer(f"@{value.weight.name}", kind.dtype, kind.shape, "hbm", "weight")
-            self._constants[value] = buffer
-            self.plan.constants[buffer] = value
-        return self._constants[value]
+            kept = permuted(value, order) if order else value
+            assert kept.weight is not None
+            kind = kept.type
+            buffer = Buffer(f"@{kept.weight.name}", kind.dtype, kind.shape, "hbm", "weight")
+            self._constants[key] = buffer
+            self.plan.constants[buffer] = kept
+        return self._constants[key]
 
     def located(self, value: Value) -> Access:
         """Where a value lies."""
@@ -99,6 +107,28 @@ class _Lowering:
         taken = access.buffer in given or access.buffer.kind in ("input", "weight")
         assert not taken and access.dense, "groups copy what is handed out twice"
         self.plan.outputs[name] = Output(access.buffer, value.type.shape)
+
+
+def permuted(value: Value, order: tuple[int, ...]) -> Value:
+    """A constant with its axes in another order; its elements are moved when they are read."""
+    assert value.weight is not None
+    old = value.weight
+    kind = value.type.with_shape(tuple(value.type.shape[axis] for axis in order))
+    name = f"{old.name}.{''.join(map(str, order))}"
+    source = Lazy(f"{old.name} with axes {list(order)}", _Moved(old.source, value.type, order))
+    return Weight(name, kind, source).value
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """The elements of a constant with its axes in another order."""
+
+    source: Source
+    kind: Type
+    order: tuple[int, ...]
+
+    def __call__(self) -> Array:
+        return np.ascontiguousarray(self.source.array(self.kind).transpose(self.order))
 
 
 #: How a group with such an op is lowered; the op is the first of the group.

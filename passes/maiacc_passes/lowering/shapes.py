@@ -89,6 +89,15 @@ class _Reader:
         assert access is not None, "operands of contractions come from outside"
         return access
 
+    def _kernel(self, number: int) -> Access:
+        """The kernel of a convolution: a constant lies channels last, as they are summed."""
+        value = self.op.operands[number]
+        assert value is not None
+        if value.weight is None or value.type.element.bits < 8:
+            return self._located(number)
+        rank = value.type.rank
+        return self.group.relaid(value, (0, *range(2, rank), 1))
+
     def contraction(self) -> Product:
         """The dims of a contraction: its letters."""
         left, right, out = split_spec(str(self.op.attrs["spec"]))
@@ -128,7 +137,8 @@ class _Reader:
             last = shape.k[-1]
             shared = {last: 2}
             meta = Operand("meta", self._located(2), columns, {last: 4})
-        b = Operand("b", self._located(1), columns, shared)
+        right = self._kernel(1) if self.op.name.startswith("conv") else self._located(1)
+        b = Operand("b", right, columns, shared)
         return Product(self.op, a, b, meta, shape, tuple(self.extents))
 
     def convolution(self) -> Product:
