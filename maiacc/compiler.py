@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from maiacc.backend.emit import program_of
+from maiacc.options import CompileOptions
 from maiacc_isa.machine import Machine
 from maiacc_isa.program import Program
 from maiacc_passes import pipeline
@@ -16,12 +17,16 @@ from maiacc_passes.folding import Fold
 from maiacc_passes.fusing import Fuse
 from maiacc_passes.integer import Integer
 from maiacc_passes.ir.graph import Module
+from maiacc_passes.kernel.plan import Plan
 from maiacc_passes.lowering.lower import lower
 from maiacc_passes.precision import Precision
 from maiacc_passes.schedule.schedule import Placed, schedule
 
 #: Called after each step with its name and the module.
 After = Callable[[str, Module], None]
+
+#: Called with the kernels before they are placed.
+Tiled = Callable[[Plan], None]
 
 
 @dataclass
@@ -40,24 +45,35 @@ def compile_module(
     machine: Machine,
     after: After | None = None,
     keep: bool = False,
-    precision: str = "model",
+    options: CompileOptions | None = None,
+    tiled: Tiled | None = None,
 ) -> Compiled:
     """Compiles a module as the frontend imports it; the module is changed. ``keep`` hands out
     every tensor between kernels, too. Raises ``IRError``, ``MaiaccError``."""
+    options = options or CompileOptions()
+    options.check(machine)
     seconds: dict[str, float] = {}
     tiles = machine.tiles * machine.clusters
-    passes = [step.made for step in pipeline.PIPELINE]
+    if options.passes is None:
+        passes = [step.made for step in pipeline.PIPELINE]
+    else:
+        passes = [pipeline.made(name) for name in options.passes]
     passes += [Integer(), Expand(), Fold(), CommonSubexpressions(), DeadCode()]
-    passes += [Precision(precision), Fuse(tiles=tiles, whole=machine.space_bytes("tsram") // 48)]
+    passes += [
+        Precision(options.precision),
+        Fuse(tiles=tiles, whole=machine.space_bytes("tsram") // 48),
+    ]
     for one in passes:
         start = time.process_time()
         one.run(module)
-        seconds[one.name] = time.process_time() - start
+        seconds[one.name] = seconds.get(one.name, 0.0) + time.process_time() - start
         if after is not None:
             after(one.name, module)
     start = time.process_time()
     plan = lower(module, machine)
     seconds["tile"] = time.process_time() - start
+    if tiled is not None:
+        tiled(plan)
     start = time.process_time()
     placed = schedule(plan, machine, keep)
     seconds["schedule"] = time.process_time() - start
