@@ -50,10 +50,11 @@ class Group:
             if op.name in VIEWS:
                 self._view(op)
         self.space = Space()
-        joined(self.space, [op for op in self.ops if op.result not in self.access])
+        mine = [op for op in self.ops if op.results[0] not in self.access]
+        joined(self.space, mine)
         # Dims are numbered in the order of the largest value, outer ones first.
-        rows = [op for op in self.ops if op.row.kind in (*ELEMENTWISE, Kind.REDUCE)]
-        values = [v for op in self.ops for v in op.results]
+        rows = [op for op in mine if op.row.kind in (*ELEMENTWISE, Kind.REDUCE)]
+        values = [*self.outputs, *(v for op in mine for v in op.results)]
         values += [v for op in rows for v in op.operands if v is not None]
         for value in sorted(values, key=lambda v: -v.type.size):
             self.space.of(value)
@@ -174,8 +175,13 @@ class Group:
         return Expr("reduce", (x,), kept, "", store, fields)
 
     # ---- kernels ------------------------------------------------------------------------------
-    def finish(self, writer: Writer, exprs: Mapping[Value, Expr]) -> None:
+    def finish(self, writer: Writer, exprs: dict[Value, Expr]) -> None:
         """Computes what the group hands out, and stores it."""
+        for value in self.outputs:
+            if value not in exprs:
+                found = self.operand(value, writer, exprs, "LD0")
+                assert isinstance(found, Expr), "views have accesses"
+                exprs[value] = found
         roots = [exprs[value] for value in self.outputs]
         writer.count(roots)
         for value, buffer in self.outputs.items():
