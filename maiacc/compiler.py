@@ -15,11 +15,13 @@ from maiacc_passes.cleaning import CommonSubexpressions, DeadCode
 from maiacc_passes.expanding import Expand
 from maiacc_passes.folding import Fold
 from maiacc_passes.fusing import Fuse
+from maiacc_passes.handing import HandOut
 from maiacc_passes.integer import Integer
 from maiacc_passes.ir.graph import Module
 from maiacc_passes.kernel.plan import Plan
 from maiacc_passes.lowering.lower import lower
 from maiacc_passes.precision import Precision
+from maiacc_passes.pruning import Prune, Pruned
 from maiacc_passes.schedule.schedule import Placed, schedule
 
 #: Called after each step with its name and the module.
@@ -32,12 +34,13 @@ Tiled = Callable[[Plan], None]
 @dataclass
 class Compiled:
     """A program, and what it was made from: the module whose groups are its kernels, and where
-    everything was placed. ``seconds`` by step."""
+    everything was placed. ``seconds`` by step; ``pruned`` are the layers with sparse weights."""
 
     module: Module
     placed: Placed
     program: Program
     seconds: dict[str, float] = field(default_factory=dict)
+    pruned: list[Pruned] = field(default_factory=list)
 
 
 def compile_module(
@@ -59,8 +62,11 @@ def compile_module(
     else:
         passes = [pipeline.made(name) for name in options.passes]
     passes += [Integer(), Expand(), Fold(), CommonSubexpressions(), DeadCode()]
+    prune = Prune(options.sparsity, options.sparsity_layers or "")
+    passes += [prune] if options.weights else []
     passes += [
         Precision(options.precision),
+        HandOut(),
         Fuse(tiles=tiles, whole=machine.space_bytes("tsram") // 48),
     ]
     for one in passes:
@@ -82,4 +88,4 @@ def compile_module(
     given = {output.buffer for output in plan.outputs.values()}
     program = program_of(placed, tuple(b for b in extra if b not in given))
     seconds["emit"] = time.process_time() - start
-    return Compiled(module, placed, program, seconds)
+    return Compiled(module, placed, program, seconds, prune.reports)

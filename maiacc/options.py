@@ -26,7 +26,7 @@ PRECISIONS = {
 READY = ("model", "bf16")
 
 #: Patterns that weights may be pruned to, and those that there is a pass for.
-SPARSITIES, SPARSE_READY = ("none", "2:4"), ("none",)
+SPARSITIES, SPARSE_READY = ("none", "2:4"), ("none", "2:4")
 
 
 @dataclass(frozen=True)

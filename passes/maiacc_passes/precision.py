@@ -26,7 +26,7 @@ from maiacc_passes.ir.weights import Array, Lazy, Source
 from maiacc_passes.lowering.access import VIEWS
 
 #: Ops that multiply their first two operands.
-PRODUCTS = frozenset({"contract", "conv", "conv_transpose"})
+PRODUCTS = frozenset({"contract", "conv", "conv_transpose", "contract_sparse", "conv_sparse"})
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from maiacc_passes.ir.vocabulary import (
     reductions,
     scans,
     scatters,
+    sparse,
     transformers,
     views,
 )
@@ -35,6 +36,7 @@ FAMILIES = (
     orders,
     boxes,
     contractions,
+    sparse,
     pools,
     composites,
     attention,

@@ -135,8 +135,10 @@ class _Moved:
 Lowering = Callable[[Group, Op], list[Kernel]]
 
 LOWERINGS: dict[str, Lowering] = {
-    "contract": lambda group, op: [lower_contraction(group, op)],
-    "conv": lambda group, op: [lower_contraction(group, op)],
+    **{
+        name: lambda group, op: [lower_contraction(group, op)]
+        for name in ("contract", "conv", "contract_sparse", "conv_sparse")
+    },
 }
 
 #: Kinds of ops that one pass over tiles computes.
@@ -145,7 +147,7 @@ VECTOR = frozenset({Kind.MAP, Kind.REDUCE, Kind.MAKE, Kind.COMPOSITE, Kind.VIEW}
 
 def lowered(group: Group) -> list[Kernel]:
     """The kernels of a group. Raises ``IRError`` E1505 for what has no words."""
-    ops = [op for op in group.ops if op.result not in group.access]
+    ops = [op for op in group.ops if op.results[0] not in group.access]
     for op in ops:
         if op.name in LOWERINGS:
             return LOWERINGS[op.name](group, op)

@@ -136,7 +136,10 @@ class _Reader:
         if self.sparse:
             last = shape.k[-1]
             shared = {last: 2}
-            meta = Operand("meta", self._located(2), columns, {last: 4})
+            # Positions lie with what is summed last.
+            moved = [x for x in columns if last not in x[0]]
+            moved += [x for x in columns if last in x[0]]
+            meta = Operand("meta", self._located(2), moved, {last: 4})
         right = self._kernel(1) if self.op.name.startswith("conv") else self._located(1)
         b = Operand("b", right, columns, shared)
         return Product(self.op, a, b, meta, shape, tuple(self.extents))
@@ -154,7 +157,9 @@ class _Reader:
         outs = [space.dim((result, axis)) for axis in range(2, result.type.rank)]
         sizes = w.type.shape
         kernel = [self._sum(size) for size in sizes[2:]]
-        depth = sizes[1] * 2 if self.sparse else sizes[1]
+        x = self.op.operands[0]
+        assert x is not None
+        depth = x.type.shape[1] if self.sparse else sizes[1]
         channels = self._sum(self._whole(depth))
         spatial = []
         for axis, (o, k) in enumerate(zip(outs, kernel, strict=True)):
