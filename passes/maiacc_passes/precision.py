@@ -24,9 +24,14 @@ from maiacc_passes.ir.graph import NOWHERE, Module, Op, Value
 from maiacc_passes.ir.types import Type
 from maiacc_passes.ir.weights import Array, Lazy, Source
 from maiacc_passes.lowering.access import VIEWS
+from maiacc_passes.narrowing import Narrower
 
 #: Ops that multiply their first two operands.
 PRODUCTS = frozenset({"contract", "conv", "conv_transpose", "contract_sparse", "conv_sparse"})
+
+
+#: Types of 8 bits, whose operands are scaled, by the name of the precision.
+NARROW = {"fp8": "e4m3", "int8": "int8"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,8 @@ class Precision:
         regions = [module.main]
         for region in regions:
             regions += [inner for op in region for inner in op.regions]
-        changer = _Changer(module, self.to)
+        narrow = NARROW.get(self.to)
+        changer = _Changer(module, self.to) if narrow is None else Narrower(module, narrow)
         return sum(changer.change(op) for region in regions for op in list(region))
 
 
