@@ -19,6 +19,7 @@ from maiacc_passes.lowering.space import ELEMENTWISE, Space, joined, reduced_axe
 from maiacc_passes.lowering.tiling import Tiling
 from maiacc_passes.lowering.writer import Writer
 
+
 class Constants(Protocol):
     """Gives a constant of the module its buffer, with its axes in another order if asked to."""
 
@@ -170,9 +171,12 @@ class Group:
         store = "fp32" if element.is_float else element.name
         kept = tuple(d for d in self.space.of(op.result))
         fields: dict[str, object] = {"op": op.name, "gone": tuple(gone)}
-        if op.name.startswith("arg"):
-            fields["last"] = bool(op.attrs["last"])
-        return Expr("reduce", (x,), kept, "", store, fields)
+        if not op.attrs.get("last"):
+            return Expr("reduce", (x,), kept, "", store, fields)
+        # The last of equals is the first one from the end.
+        found = Expr("reduce", (x,), kept, "", store, {**fields, "last": True})
+        size = source.type.shape[reduced_axes(op)[0]]
+        return Expr("sub", (float(size - 1), found), kept, store, store)
 
     # ---- kernels ------------------------------------------------------------------------------
     def finish(self, writer: Writer, exprs: dict[Value, Expr]) -> None:

@@ -39,8 +39,8 @@ class Maker:
         return Expr(op, inputs, dims, self.compute, store, dict(fields))
 
     def last(self, made: Input) -> Input:
-        """The result of the op: kept in its own type, and rounded if that is what the op is for."""
-        if isinstance(made, Expr) and made.tile is None:
+        """The result of the op: kept in its own type, floats in fp32 unless the op rounds."""
+        if isinstance(made, Expr) and made.tile is None and not made.forced:
             made.store = stored(self.result)
         return made
 
@@ -160,39 +160,38 @@ def _select(m: Maker, op: Op, xs: Sequence[Input]) -> Input:
 
 
 def _clamp(m: Maker, op: Op, xs: Sequence[Input]) -> Input:
-    found = xs[0]
-    low, high = (*xs[1:], None, None)[:2]
-    if low is not None:
-        found = m("max", found, low)
-    if high is not None:
-        found = m("min", found, high)
+    found, *bounds = xs
+    for stage, bound in (("max", op.operand(1)), ("min", op.operand(2))):
+        if bound is not None:
+            found = m(stage, found, bounds.pop(0))
     return found if found is not xs[0] else m("mov", found)
+
+
+#: Types that no word converts.
+FOREIGN = frozenset({"fp64", "e8m0", "int4", "uint4", "e2m1"})
 
 
 def _cvt(m: Maker, op: Op, xs: Sequence[Input]) -> Input:
     source, to = ELEMENTS[m.operand], ELEMENTS[m.result]
     for element in (source, to):
-        if element.name in ("fp64", "e8m0") or (element.bits == 4 and not element.is_float):
-            raise unsupported(op, f"{element.name} is no type that the vector unit converts")
-    (x,) = xs
-    if isinstance(x, float):
-        x = m("mov", x)
-    if x.store == to.name:
+        if element.name in FOREIGN:
+            raise unsupported(op, f"{element.name} has no words")
+    x = xs[0] if isinstance(xs[0], Expr) else m("mov", xs[0])
+    if source is to or (source.is_float and to.bits == 32 and to.is_float):
         return x
-    narrow = to.is_float and to.bits < 32
-    fields: dict[str, object] = {}
-    if source.is_float and to.is_int:
-        # A number outside of the range must not trap: numpy wraps, and the op saturates.
-        fields = {"saturate": True, "round": op.attrs["round"]}
-    elif narrow:
-        fields = {"saturate": bool(op.attrs["saturate"]) and to.bits < 16}
-    if to.kind == "bool" or source.is_float == to.is_float or not fields:
-        made = Expr("mov", (x,), x.dims, m.compute, to.name, fields)
-        if source.is_int and to.is_float:
-            made = Expr("mov", (x,), x.dims, "fp32", to.name, fields)
-        made.forced = narrow or to.is_int or to.kind == "bool"
-        return made
-    return Expr("mov", (x,), x.dims, m.compute, to.name, fields, forced=True)
+    if to.kind == "bool":
+        return m("ne", x, 0.0)
+    if not to.is_float:
+        # Integers wrap; floats are rounded, and saturate.
+        fields = {"saturate": True, "round": op.attrs["round"]} if source.is_float else {}
+        return Expr("mov", (x,), x.dims, m.compute, to.name, dict(fields), forced=True)
+    if to.bits == 32 or source.kind == "bool":
+        return Expr("mov", (x,), x.dims, "fp32", "fp32")
+    if source.is_int and source.bits > 16:
+        # A chain would round twice: to fp32, and to the narrow type.
+        return Expr("convert", (x,), x.dims, "", to.name, forced=True)
+    fields = {"saturate": bool(op.attrs["saturate"]) and to.bits < 16}
+    return Expr("mov", (x,), x.dims, "fp32", to.name, dict(fields), forced=True)
 
 
 RECIPES: dict[str, Recipe] = {

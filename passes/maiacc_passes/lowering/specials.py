@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from maiacc_passes.kernel.model import Word
-from maiacc_passes.lowering.expr import Expr
+from maiacc_passes.lowering.expr import Expr, Tile
 
 if TYPE_CHECKING:
     from maiacc_passes.lowering.writer import Writer
@@ -34,13 +34,30 @@ def _reduce(writer: Writer, expr: Expr) -> None:
     gone = expr.fields["gone"]
     assert isinstance(gone, tuple)
     result = writer.tile(expr.store, expr.dims)
+    tile = _backwards(x.tile, gone) if expr.fields.get("last") else x.tile
     views = {
         "d": writer.view(result, expr.dims),
-        "a": writer.view(x.tile, (*expr.dims, *gone), len(expr.dims)),
+        "a": writer.view(tile, (*expr.dims, *gone), len(expr.dims)),
     }
     fields = {"op": REDUCTIONS[str(expr.fields["op"])]}
     writer.words.append(Word("reduce", "TVP", views, None, fields, writer.location))
     expr.tile = result
 
 
-SPECIALS: dict[str, Callable[[Writer, Expr], None]] = {"reduce": _reduce}
+def _backwards(tile: Tile, dims: tuple[int, ...]) -> Tile:
+    """A tile read from the end of some dims to their start."""
+    turned = {d: -s if d in dims else s for d, s in tile.strides.items()}
+    return Tile(tile.buffer, tile.dims, turned, tile.dtype)
+
+
+def _convert(writer: Writer, expr: Expr) -> None:
+    """From one type to another with one rounding, which a chain in fp32 would do twice."""
+    (x,) = expr.inputs
+    assert isinstance(x, Expr) and x.tile is not None
+    result = writer.tile(expr.store, expr.dims)
+    views = {"d": writer.view(result, expr.dims), "a": writer.view(x.tile, expr.dims)}
+    writer.words.append(Word("convert", "TVP", views, None, {}, writer.location))
+    expr.tile = result
+
+
+SPECIALS: dict[str, Callable[[Writer, Expr], None]] = {"reduce": _reduce, "convert": _convert}
