@@ -92,7 +92,7 @@ class Run:
         """The results of an op. Raises ``IRError`` with the op's nodes."""
         arrays = [None if value is None else self.read(value) for value in op.operands]
         try:
-            found = self._meant(op, arrays)
+            found = self.meant(op, arrays)
         except IRError as problem:
             problem.nodes = problem.nodes or op.location.nodes
             raise
@@ -103,7 +103,8 @@ class Run:
             self.watch(op, found)
         return found
 
-    def _meant(self, op: Op, arrays: list[Any]) -> list[Array]:
+    def meant(self, op: Op, arrays: list[Any]) -> list[Array]:
+        """The results of an op of these operands, in the types it has."""
         row = op.row
         if row.meaning is None:
             return self.expanded(op, arrays)

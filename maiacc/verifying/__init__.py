@@ -1,0 +1,1 @@
+"""Whether a compiled program computes what its model means, kernel by kernel."""
