@@ -23,7 +23,7 @@ PRECISIONS = {
 }
 
 #: Of these, those that there is a pass for.
-READY = ("model", "bf16", "fp8", "int8")
+READY = ("model", "bf16", "fp8", "mxfp8", "mxfp4", "int8")
 
 #: Patterns that weights may be pruned to, and those that there is a pass for.
 SPARSITIES, SPARSE_READY = ("none", "2:4"), ("none", "2:4")

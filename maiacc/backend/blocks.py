@@ -180,6 +180,8 @@ class BlockWriter:
         made = descriptor_of(view, base, pitch, slot, scope.sources)
         if view.meta is not None:
             made = replace(made, meta=self._descriptor(word, name, view.meta, scope))
+        if view.scale is not None:
+            made = replace(made, scale=self._descriptor(word, name, view.scale, scope))
         if name == "d" and word.queue == "CLD" and buffer.space == "tsram":
             made = replace(made, home="all")
         return self.tables.descriptor(made)

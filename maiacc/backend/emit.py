@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from maiacc.backend.blocks import BlockWriter
 from maiacc_isa import program as pr
 from maiacc_passes.ir.graph import Value
@@ -46,7 +48,9 @@ def _weights(value: Value) -> pr.Weights:
     source, kind = value.weight.source, value.type
     if isinstance(source, Bytes) and kind.element.bits >= 8 and kind.element.kind != "bool":
         return pr.Weights(None, source.path, source.offset, source.size)
-    return pr.Weights(size=kind.bytes, make=_Bytes(source, kind))
+    columns = kind.shape[-1] if kind.shape else 1
+    size = kind.size // max(1, columns) * -(-columns * kind.element.bits // 8)
+    return pr.Weights(size=size, make=_Bytes(source, kind))
 
 
 @dataclass(frozen=True)
@@ -57,4 +61,10 @@ class _Bytes:
     kind: Type
 
     def __call__(self) -> bytes:
-        return codes(self.source.array(self.kind)).tobytes()
+        array = self.source.array(self.kind)
+        if self.kind.element.bits >= 8:
+            return codes(array).tobytes()
+        # Two to a byte, the first in the low half; rows end with whole bytes.
+        rows = codes(array).reshape(-1, self.kind.shape[-1] if self.kind.shape else 1)
+        rows = np.pad(rows, ((0, 0), (0, rows.shape[1] % 2)))
+        return (rows[:, ::2] | rows[:, 1::2] << 4).tobytes()

@@ -74,11 +74,12 @@ def descriptor_of(
     space, dtype = view.buffer.space, view.type
     row = load().dtypes[dtype]
     unit = 1 if space == "iota" else row.bits if row.packed else row.bits // 8
-    bytes_ = 0 if space == "iota" else max(1, row.bits // 8)
     terms: list[t.Term] = []
     for number, axis in enumerate(view.axes):
-        terms += _terms(axis.terms, f"axis{number}", 1, sources)
-    terms += _terms(view.terms, "bytes", bytes_, sources)
+        terms += _terms(axis.terms, f"axis{number}", sources)
+    moved = tuple((name, coef * row.bits // 8) for name, coef in view.terms)
+    if space != "iota":
+        terms += _terms(moved, "bytes", sources)
     if slot is not None:
         terms.append(t.Term(slot[0], "bytes", slot[1] * pitch))
     return t.Descriptor(
@@ -94,11 +95,9 @@ def descriptor_of(
     )
 
 
-def _terms(
-    terms: tuple[tuple[str, int], ...], target: str, unit: int, sources: Sources
-) -> list[t.Term]:
+def _terms(terms: tuple[tuple[str, int], ...], target: str, sources: Sources) -> list[t.Term]:
     found: dict[int, int] = {}
     for name, coef in terms:
         for source, times in sources[name]:
-            found[source] = found.get(source, 0) + coef * times * unit
+            found[source] = found.get(source, 0) + coef * times
     return [t.Term(source, target, coef) for source, coef in found.items() if coef]

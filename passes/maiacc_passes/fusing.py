@@ -35,7 +35,7 @@ from maiacc_passes.lowering.access import VIEWS, Access, viewed, whole
 from maiacc_passes.lowering.space import ELEMENTWISE, Space, joined, reduced_axes, unit_reshape
 
 #: Ops that start a group which elementwise ops may follow.
-ROOTS = frozenset({"contract", "conv", "contract_sparse", "conv_sparse"})
+ROOTS = frozenset({"contract", "conv", "contract_sparse", "conv_sparse", "contract_scaled"})
 
 #: Views that keep the axes of a group's space.
 INNER = frozenset({"transpose", "broadcast", "reshape"})

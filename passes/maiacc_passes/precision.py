@@ -24,6 +24,7 @@ from maiacc_passes.ir.graph import NOWHERE, Module, Op, Value
 from maiacc_passes.ir.types import Type
 from maiacc_passes.ir.weights import Array, Lazy, Source
 from maiacc_passes.lowering.access import VIEWS
+from maiacc_passes.microscaling import Blocked
 from maiacc_passes.narrowing import Narrower
 
 #: Ops that multiply their first two operands.
@@ -32,6 +33,9 @@ PRODUCTS = frozenset({"contract", "conv", "conv_transpose", "contract_sparse", "
 
 #: Types of 8 bits, whose operands are scaled, by the name of the precision.
 NARROW = {"fp8": "e4m3", "int8": "int8"}
+
+#: MX formats, by the name of the precision.
+BLOCKS = {"mxfp8": "e4m3", "mxfp4": "e2m1"}
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,11 @@ class Precision:
         regions = [module.main]
         for region in regions:
             regions += [inner for op in region for inner in op.regions]
-        narrow = NARROW.get(self.to)
-        changer = _Changer(module, self.to) if narrow is None else Narrower(module, narrow)
+        changer: _Changer | Narrower | Blocked = _Changer(module, self.to)
+        if self.to in NARROW:
+            changer = Narrower(module, NARROW[self.to])
+        elif self.to in BLOCKS:
+            changer = Blocked(module, BLOCKS[self.to])
         return sum(changer.change(op) for region in regions for op in list(region))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from maiacc_passes.ir.table import OPS, add_rows
 from maiacc_passes.ir.vocabulary import (
     attention,
+    blocks,
     boxes,
     composites,
     contractions,
@@ -37,6 +38,7 @@ FAMILIES = (
     boxes,
     contractions,
     sparse,
+    blocks,
     pools,
     composites,
     attention,

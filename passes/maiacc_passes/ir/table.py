@@ -49,6 +49,7 @@ class Kind(Enum):
     SCATTER = "scatter"
     SCAN = "scan"
     SORT = "sort"
+    BLOCK = "block"
     MAKE = "make"
     CONTROL = "control"
     COMPOSITE = "composite"

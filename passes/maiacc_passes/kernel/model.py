@@ -83,7 +83,8 @@ class View:
     """Elements of a buffer. The dims before ``split`` are rows, those from it on columns.
 
     ``offset`` and ``terms`` move the address itself, in elements. ``dtype``, if given, reads the
-    bytes as another type of the same width. ``meta`` are the positions of 2:4 values.
+    bytes as another type of the same width. ``meta`` are the positions of 2:4 values, ``scale``
+    the scales of groups.
     """
 
     buffer: Buffer
@@ -96,6 +97,18 @@ class View:
     drop: bool = False
     dtype: str = ""
     meta: View | None = None
+    scale: View | None = None
+
+    def beside(self) -> Iterator[View]:
+        """Views that belong to this one: positions, scales."""
+        if self.meta is not None:
+            yield self.meta
+        if self.scale is not None:
+            yield self.scale
+
+    def with_scale(self, scale: View) -> View:
+        """The elements with the scales of their groups."""
+        return replace(self, scale=scale)
 
     def with_meta(self, meta: View) -> View:
         """The values of a 2:4 matrix, with their positions."""
@@ -204,9 +217,7 @@ class Word:
         for name in READ:
             if name in self.views:
                 yield self.views[name]
-                meta = self.views[name].meta
-                if meta is not None:
-                    yield meta
+                yield from self.views[name].beside()
         if self.kind in ("multiply", "multiply_sparse") and self.fields.get("mode") != "over":
             yield self.views["d"]
         if self.kind in ("put", "scatter"):
@@ -217,6 +228,7 @@ class Word:
         for name in WRITTEN:
             if name in self.views:
                 yield self.views[name]
+                yield from self.views[name].beside()
 
 
 @dataclass(eq=False)

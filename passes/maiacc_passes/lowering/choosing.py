@@ -11,7 +11,7 @@ from math import prod
 
 from maiacc_isa.machine import Machine
 from maiacc_passes.lowering.operands import Operand
-from maiacc_passes.lowering.shapes import SPARSE_STEP, Product
+from maiacc_passes.lowering.shapes import GROUP, SPARSE_STEP, Product
 from maiacc_passes.lowering.tiling import Tiling, spreads
 
 #: The most bytes that a DMA word moves.
@@ -34,6 +34,11 @@ class Choice:
         self.rate = rate
         self.sides = sides
 
+    @property
+    def step(self) -> int:
+        """What is summed is cut at multiples of this."""
+        return GROUP if self.product.scales else 1 if self.product.meta is None else SPARSE_STEP
+
     def tilings(self) -> Iterator[Tiling]:
         """Ways to cut it, the cheapest first; at last the smallest tiles there are."""
         found: dict[Tiling, float] = {}
@@ -53,7 +58,7 @@ class Choice:
         tiles = list(extents)
         for d in shape.batch:
             tiles[d] = 1
-        step = 1 if self.product.meta is None else SPARSE_STEP
+        step = self.step
         for dims, room, unit in ((shape.m, rows, 1), (shape.n, columns, 1), (shape.k, depth, step)):
             left = room
             for number, d in enumerate(reversed(dims)):
@@ -73,8 +78,8 @@ class Choice:
         shape, extents = self.product.shape, self.product.extents
         outer = (*shape.batch, *shape.m, *shape.n)
         tiles = [1] * len(extents)
-        if self.product.meta is not None:
-            tiles[shape.k[-1]] = SPARSE_STEP
+        if self.step > 1:
+            tiles[shape.k[-1]] = self.step
         order = tuple((d, "gtile" if d == outer[0] else "") for d in outer)
         order += tuple((d, "") for d in shape.k)
         return Tiling(self.machine, extents, tuple(tiles), order)

@@ -143,11 +143,14 @@ class _Maker:
         if product.meta is not None:
             meta = product.meta.view(tiling, buffers["meta"], shape.n, shape.k)
             right = right.with_meta(meta)
-        views = {
-            "d": self._accumulators(),
-            "a": product.a.view(tiling, buffers["a"], shape.m, shape.k),
-            "b": right,
-        }
+        left = product.a.view(tiling, buffers["a"], shape.m, shape.k)
+        if product.scales:
+            first, second = (
+                scales.view(tiling, buffers[scales.name], rows, shape.k)
+                for scales, rows in zip(product.scales, (shape.m, shape.n), strict=True)
+            )
+            left, right = left.with_scale(first), right.with_scale(second)
+        views = {"d": self._accumulators(), "a": left, "b": right}
         over = tuple(name_of(d) for d in self.sums)
         fields: dict[str, object] = {"over": over, "mode": "first" if over else "over"}
         kind = "multiply" if product.meta is None else "multiply_sparse"

@@ -15,6 +15,7 @@ from maiacc_passes.ir.weights import Array, Lazy, Source
 from maiacc_passes.kernel.model import Buffer, Kernel
 from maiacc_passes.kernel.plan import Output, Plan
 from maiacc_passes.lowering.access import VIEWS, Access, viewed, whole
+from maiacc_passes.lowering.blocks import lower_blocks
 from maiacc_passes.lowering.contraction import lower_contraction
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.recipes import unsupported
@@ -137,8 +138,9 @@ Lowering = Callable[[Group, Op], list[Kernel]]
 LOWERINGS: dict[str, Lowering] = {
     **{
         name: lambda group, op: [lower_contraction(group, op)]
-        for name in ("contract", "conv", "contract_sparse", "conv_sparse")
+        for name in ("contract", "conv", "contract_sparse", "conv_sparse", "contract_scaled")
     },
+    "block_quantize": lambda group, op: [lower_blocks(group, op)],
 }
 
 #: Kinds of ops that one pass over tiles computes.

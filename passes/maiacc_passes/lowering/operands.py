@@ -30,6 +30,7 @@ class Operand:
         self.name = name
         self.access = access
         self.shared = dict(shared or {})
+        self.moves = [moves for moves, _ in axes]
         self.axes = [
             (moves, start, size, stride)
             for (moves, start), size, stride in zip(

@@ -16,6 +16,9 @@ from maiacc_passes.lowering.recipes import unsupported
 #: Ops with a right operand in 2:4 form: values, and their positions behind them.
 SPARSE = frozenset({"contract_sparse", "conv_sparse"})
 
+#: The op whose operands are in blocks that share scales, and elements of a block.
+SCALED, GROUP = "contract_scaled", 32
+
 #: Dims of sums of a sparse operand are cut at multiples of this: positions are whole bytes.
 SPARSE_STEP = 8
 
@@ -38,7 +41,8 @@ class Shape:
 @dataclass(frozen=True)
 class Product:
     """A contraction: operands, dims, and the extents of all dims of the group and the sums.
-    ``meta`` are the positions of a sparse right operand."""
+    ``meta`` are the positions of a sparse right operand, ``scales`` those of operands in blocks.
+    """
 
     op: Op
     a: Operand
@@ -46,11 +50,13 @@ class Product:
     meta: Operand | None
     shape: Shape
     extents: tuple[int, ...]
+    scales: tuple[Operand, ...] = ()
 
     @property
     def operands(self) -> tuple[Operand, ...]:
         """What is loaded."""
-        return (self.a, self.b) if self.meta is None else (self.a, self.b, self.meta)
+        meta = () if self.meta is None else (self.meta,)
+        return (self.a, self.b, *meta, *self.scales)
 
     @property
     def macs(self) -> int:
@@ -60,7 +66,7 @@ class Product:
     @property
     def bias(self) -> Value | None:
         """What is added to the sums."""
-        return self.op.operand(3 if self.meta is not None else 2)
+        return self.op.operand(4 if self.scales else 3 if self.meta is not None else 2)
 
 
 def product_of(group: Group, op: Op) -> Product:
@@ -70,6 +76,8 @@ def product_of(group: Group, op: Op) -> Product:
 
 
 class _Reader:
+    """Reads the dims of one op."""
+
     def __init__(self, group: Group, op: Op) -> None:
         self.group = group
         self.op = op
@@ -104,7 +112,8 @@ class _Reader:
         numbers: dict[str, int | None] = {}
         for axis, letter in enumerate(out):
             numbers[letter] = self.group.space.dim((self.op.result, axis))
-        kinds = [v.type for v in self.op.operands[:2] if v is not None]
+        second = 2 if self.op.name == SCALED else 1
+        kinds = [self._operand(number).type for number in (0, second)]
         for letters, kind in zip((left, right), kinds, strict=True):
             for letter, size in zip(letters, kind.shape, strict=True):
                 if letter not in numbers:
@@ -122,7 +131,27 @@ class _Reader:
         )
         a = Operand("a", self._located(0), [_move(numbers[x]) for x in left])
         columns = [_move(numbers[x]) for x in right]
+        if self.op.name == SCALED:
+            return self._scaled(a, columns, shape)
         return self._product(a, columns, shape)
+
+    def _scaled(
+        self, a: Operand, columns: Sequence[tuple[dict[int, int], int]], shape: Shape
+    ) -> Product:
+        """Operands in blocks have a scale for so many elements of what is summed."""
+        shared = {shape.k[-1]: GROUP}
+        rows = [(moves, 0) for moves in a.moves]
+        b = Operand("b", self._located(2), columns)
+        scales = (
+            Operand("a_scales", self._located(1), rows, shared),
+            Operand("b_scales", self._located(3), columns, shared),
+        )
+        return Product(self.op, a, b, None, shape, tuple(self.extents), scales)
+
+    def _operand(self, number: int) -> Value:
+        value = self.op.operands[number]
+        assert value is not None
+        return value
 
     def _whole(self, size: int) -> int:
         """What is summed of a sparse operand goes on to a multiple of the step."""
