@@ -12,6 +12,7 @@ from maiacc_isa.machine import Machine
 from maiacc_isa.program import Program
 from maiacc_passes import pipeline
 from maiacc_passes.cleaning import CommonSubexpressions, DeadCode
+from maiacc_passes.empties import Empties
 from maiacc_passes.expanding import Expand
 from maiacc_passes.folding import Fold
 from maiacc_passes.fusing import Fuse
@@ -19,6 +20,7 @@ from maiacc_passes.handing import HandOut
 from maiacc_passes.integer import Integer
 from maiacc_passes.ir.graph import Module
 from maiacc_passes.kernel.plan import Plan
+from maiacc_passes.lowering.control_form import Turns
 from maiacc_passes.lowering.lower import lower
 from maiacc_passes.precision import Precision
 from maiacc_passes.pruning import Prune, Pruned
@@ -61,11 +63,12 @@ def compile_module(
         passes = [step.made for step in pipeline.PIPELINE]
     else:
         passes = [pipeline.made(name) for name in options.passes]
-    passes += [Integer(), Expand(), Fold(), CommonSubexpressions(), DeadCode()]
+    passes += [Integer(), Expand(), Empties(), Fold(), CommonSubexpressions(), DeadCode()]
     prune = Prune(options.sparsity, options.sparsity_layers or "")
     passes += [prune] if options.weights else []
     passes += [
         Precision(options.precision),
+        Turns(),
         HandOut(),
         Fuse(tiles=tiles, whole=machine.space_bytes("tsram") // 48),
     ]
@@ -84,7 +87,7 @@ def compile_module(
     placed = schedule(plan, machine, keep)
     seconds["schedule"] = time.process_time() - start
     start = time.process_time()
-    extra = tuple(b for b in placed.bases if b.kind == "temp") if keep else ()
+    extra = tuple(b for b in placed.bases if b in placed.always and b.kind == "temp" and keep)
     given = {output.buffer for output in plan.outputs.values()}
     program = program_of(placed, tuple(b for b in extra if b not in given))
     seconds["emit"] = time.process_time() - start

@@ -12,8 +12,10 @@ from maiacc_isa.errors import MaiaccError
 from maiacc_isa.load import load
 from maiacc_isa.machine import Machine
 from maiacc_passes.kernel.model import Buffer, Kernel, Loop, Node, View, Word, words_of
+from maiacc_passes.kernel.plan import Assign, Load, Scalar
+from maiacc_passes.schedule.flow import Block
 from maiacc_passes.schedule.places import Places, buffers_of
-from maiacc_passes.schedule.schedule import Block, Placed
+from maiacc_passes.schedule.schedule import Placed
 
 #: What loops are dealt over: how many there are, and the scalar source of an instance's number.
 INSTANCES = {"tile": "tiles", "cluster": "clusters"}
@@ -48,11 +50,20 @@ class BlockWriter:
         self._registers = 0
         self._places = Places()
         self._declared: dict[Buffer, Loop | None] = {}
+        self._live: dict[int, Scalar] = {}
+        self._set: set[int] = set()
+        taken = (scalar.register for scalar in placed.plan.scalars.values())
+        self._limit = min(taken, default=load().limit("scalars"))
 
     def written(self, name: str) -> pr.Block:
         """The block."""
+        for scalar in self.block.expected:
+            self._reads(scalar)
         for kernel, places in zip(self.block.kernels, self.block.places, strict=True):
             self._kernel(kernel, places)
+        self._origin = self.block.origin
+        for word in self.block.scalars:
+            self._scalar(word)
         self._origin = ()
         self._add(w.end(tuple(load().roles)))
         return pr.Block(
@@ -61,6 +72,7 @@ class BlockWriter:
             tuple(self.tables.descriptors),
             tuple(self.tables.chains),
             tuple(made for _, made in self.tables.semaphores.values()),
+            live_in=tuple(pr.LiveIn(n, s.low, s.high) for n, s in sorted(self._live.items())),
             buffers=self._arena(),
             origins=tuple(self.origins),
             symbols=pr.Symbols(
@@ -77,6 +89,25 @@ class BlockWriter:
     def _add(self, word: isa.Word) -> None:
         self.words.append(word)
         self.origins.append(self._origin)
+
+    # ---- scalars that outlive kernels ------------------------------------------------------
+    def _reads(self, scalar: Scalar) -> int:
+        """The register of a scalar, which the block finds set unless it has set it."""
+        if scalar.register not in self._set:
+            known = self._live.setdefault(scalar.register, scalar)
+            assert (known.low, known.high) == (scalar.low, scalar.high), "one interval in a block"
+        return scalar.register
+
+    def _scalar(self, word: Load | Assign) -> None:
+        dest = word.dest
+        if isinstance(word, Load):
+            operand = self._descriptor(word.view, False, _Scope())
+            self._add(w.load_register(dest.register, operand, dest.low, dest.high))
+        else:
+            terms = tuple((self._reads(scalar), coef) for scalar, coef in word.terms)
+            roles = tuple(load().roles) if word.everywhere else ("chip",)
+            self._add(w.assign(roles, dest.register, word.imm, terms, word.function, word.m))
+        self._set.add(dest.register)
 
     # ---- loops ----------------------------------------------------------------------------
     def _kernel(self, kernel: Kernel, places: Places) -> None:
@@ -109,7 +140,7 @@ class BlockWriter:
 
     def _register(self) -> int:
         self._registers += 1
-        if self._registers > load().limit("scalars"):
+        if self._registers > self._limit:
             raise MaiaccError("E1504", "a kernel needs more registers than there are")
         return self._registers - 1
 
@@ -152,7 +183,8 @@ class BlockWriter:
     def _word(self, word: Word, scope: _Scope) -> None:
         operands = {}
         for name, view in word.views.items():
-            operands[name] = self._descriptor(word, name, view, scope)
+            everywhere = name == "d" and word.queue == "CLD" and view.buffer.space == "tsram"
+            operands[name] = self._descriptor(view, everywhere, scope)
         chain = None if word.chain is None else self.tables.chain(word.chain)
         self._add(
             w.instruction(
@@ -165,7 +197,8 @@ class BlockWriter:
             )
         )
 
-    def _descriptor(self, word: Word, name: str, view: View, scope: _Scope) -> int:
+    def _descriptor(self, view: View, everywhere: bool, scope: _Scope) -> int:
+        """The number of a view's descriptor; ``everywhere``: in all tiles of a cluster."""
         buffer = view.buffer
         slot = None
         if buffer in self._declared:
@@ -176,13 +209,18 @@ class BlockWriter:
         elif buffer.space == "iota":
             base = pitch = 0
         else:
-            base, pitch = self.placed.bases[buffer], 0
-        made = descriptor_of(view, base, pitch, slot, scope.sources)
+            base, pitch = self.placed.bases[buffer.root], 0
+            offset, terms = view.offset + buffer.offset, (*view.terms, *buffer.terms)
+            view = replace(view, offset=offset, terms=terms)
+        sources = dict(scope.sources)
+        for name in view.variables() - sources.keys():
+            sources[name] = ((self._reads(self.placed.plan.scalars[name]), 1),)
+        made = descriptor_of(view, base, pitch, slot, sources)
         if view.meta is not None:
-            made = replace(made, meta=self._descriptor(word, name, view.meta, scope))
+            made = replace(made, meta=self._descriptor(view.meta, everywhere, scope))
         if view.scale is not None:
-            made = replace(made, scale=self._descriptor(word, name, view.scale, scope))
-        if name == "d" and word.queue == "CLD" and buffer.space == "tsram":
+            made = replace(made, scale=self._descriptor(view.scale, everywhere, scope))
+        if everywhere:
             made = replace(made, home="all")
         return self.tables.descriptor(made)
 

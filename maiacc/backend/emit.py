@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from maiacc_passes.ir.graph import Value
 from maiacc_passes.ir.types import Type
 from maiacc_passes.ir.weights import Bytes, Source, codes
 from maiacc_passes.kernel.model import Buffer
+from maiacc_passes.schedule.flow import Block, Flow, Fork
 from maiacc_passes.schedule.schedule import Placed
 
 
@@ -30,12 +32,27 @@ def program_of(placed: Placed, extra: tuple[Buffer, ...] = ()) -> pr.Program:
         tensors.append(pr.Tensor(name, "output", output.buffer.dtype, output.shape, base))
     for buffer in extra:
         tensors.append(_tensor(buffer.name, "output", buffer, placed))
-    blocks = tuple(
-        BlockWriter(block, placed).written("main" if not number else f"main{number}")
-        for number, block in enumerate(placed.blocks)
-    )
-    control = tuple(pr.Call(block.name) for block in blocks)
-    return pr.Program(placed.machine, tuple(tensors), (), blocks, control, weights)
+    blocks: list[pr.Block] = []
+    control = _control(placed.flow, placed, blocks)
+    return pr.Program(placed.machine, tuple(tensors), (), tuple(blocks), control, weights)
+
+
+def _control(flow: Sequence[Flow], placed: Placed, blocks: list[pr.Block]) -> tuple[pr.Node, ...]:
+    """The control graph of a flow, whose blocks are written."""
+    nodes: list[pr.Node] = []
+    for item in flow:
+        if isinstance(item, Block):
+            name = f"main{len(blocks)}" if blocks else "main"
+            blocks.append(BlockWriter(item, placed).written(name))
+            nodes.append(pr.Call(name))
+        elif isinstance(item, Fork):
+            then = _control(item.then, placed, blocks)
+            other = _control(item.other, placed, blocks)
+            nodes.append(pr.If(item.scalar.register, then, other))
+        else:
+            body = _control(item.body, placed, blocks)
+            nodes.append(pr.While(item.scalar.register, item.most, body))
+    return tuple(nodes)
 
 
 def _tensor(name: str, kind: str, buffer: Buffer, placed: Placed) -> pr.Tensor:

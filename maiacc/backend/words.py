@@ -87,6 +87,27 @@ def set_register(
     return w.complete(w.Word("SET", None, roles, fields))
 
 
+def assign(
+    roles: tuple[str, ...],
+    dest: int,
+    imm: int,
+    terms: tuple[tuple[int, int], ...],
+    function: str,
+    m: int,
+) -> w.Word:
+    """A register set to what a function of SET makes of at most two products and a number."""
+    fields: dict[str, Any] = {"dest": dest, "imm": imm, "fn": function, "m": m}
+    for number, (source, coef) in enumerate(terms, 1):
+        fields |= {f"x{number}": source, f"c{number}": coef}
+    return w.complete(w.Word("SET", None, roles, fields))
+
+
+def load_register(dest: int, operand: int, low: int, high: int) -> w.Word:
+    """A register of the chips' control processors set to an element in memory."""
+    fields: dict[str, Any] = {"dest": dest, "a": operand, "low": low, "high": high}
+    return w.complete(w.Word("SLD", None, ("chip",), fields))
+
+
 def end(roles: tuple[str, ...]) -> w.Word:
     """The end of a block."""
     return w.complete(w.Word("END", None, roles, {}))

@@ -32,6 +32,8 @@ class Buffer:
 
     ``space`` is hbm, tsram, acc or iota. ``kind`` is input, output, weight or temp for HBM; buffers
     of a tile are temp. ``shared`` buffers of a tile are written for all tiles of a cluster at once.
+    A buffer may be a part of another one in HBM, ``of``, which begins ``offset`` elements behind
+    its start, moved by ``terms`` of scalars that outlive kernels: a row for each turn of a loop.
     """
 
     name: str
@@ -40,6 +42,14 @@ class Buffer:
     space: str
     kind: str = "temp"
     shared: bool = False
+    of: Buffer | None = None
+    offset: int = 0
+    terms: tuple[Term, ...] = ()
+
+    @property
+    def root(self) -> Buffer:
+        """What it is a part of, or itself."""
+        return self if self.of is None else self.of
 
     @property
     def element(self) -> Element:
@@ -200,7 +210,7 @@ READ = ("a", "b", "c")
 class Word:
     """One thing done to views. ``fields`` are options of the kind; ``queue`` is where it is
     executed: LD0, LD1, CLD, ST, TTU, DRN or TVP. ``weights`` marks loads of constants, which need
-    not wait for the kernel before. ``waits`` and ``posts`` name semaphores, once it is scheduled."""
+    not wait for the kernel before. ``waits`` and ``posts`` name semaphores, once scheduled."""
 
     kind: str
     queue: str
@@ -263,8 +273,6 @@ class Kernel:
     macs: int = 0
     padded: int = 0
     title: str = ""
-    #: Loaded indices and counters of blocks that outlive a kernel, by name: see ``control``.
-    scalars: dict[str, str] = field(default_factory=dict)
 
 
 def words_of(nodes: Sequence[Node]) -> Iterator[Word]:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from maiacc_isa.machine import Machine
-from maiacc_passes.ir.graph import Module, Op, Value, Weight
+from maiacc_passes.ir.graph import NOWHERE, Module, Op, Region, Value, Weight
 from maiacc_passes.ir.table import Kind
 from maiacc_passes.ir.types import Type
 from maiacc_passes.ir.weights import Array, Lazy, Source
 from maiacc_passes.kernel.model import Buffer, Kernel
-from maiacc_passes.kernel.plan import Output, Plan
+from maiacc_passes.kernel.plan import Output, Plan, Step
 from maiacc_passes.lowering.access import VIEWS, Access, viewed, whole
 from maiacc_passes.lowering.blocks import lower_blocks
 from maiacc_passes.lowering.contraction import lower_contraction
+from maiacc_passes.lowering.control import lower_control
+from maiacc_passes.lowering.control_moves import Move, moving
+from maiacc_passes.lowering.copies import lower_concat, lower_copy, lower_pad
 from maiacc_passes.lowering.group import Group
+from maiacc_passes.lowering.pools import lower_pool
 from maiacc_passes.lowering.recipes import unsupported
 from maiacc_passes.lowering.vector import lower_vector
 
@@ -28,13 +32,18 @@ def lower(module: Module, machine: Machine) -> Plan:
 
 
 class _Lowering:
+    """Lowers regions: the main one, and those of control flow, which it is the ``Around`` of."""
+
     def __init__(self, module: Module, machine: Machine) -> None:
         self.module = module
         self.machine = machine
         self.plan = Plan()
         self.access: dict[Value, Access] = {}
-        self.names: dict[Value, str] = {}
+        self.made: list[Buffer] = []
+        self.loops = self.depth = 0
+        self._steps = self.plan.steps
         self._constants: dict[tuple[Value, tuple[int, ...]], Buffer] = {}
+        self._names = 0
 
     def run(self) -> Plan:
         main, module = self.module.main, self.module
@@ -43,14 +52,14 @@ class _Lowering:
             self.plan.inputs[name] = buffer
             self.access[value] = whole(buffer, value.type.shape)
         assert main.last is not None
-        for name, value in zip(module.outputs, main.last.operands, strict=True):
-            assert value is not None
-            self.names.setdefault(value, name)
         for op in list(main)[:-1]:
             self._op(op)
         for name, value in zip(module.outputs, main.last.operands, strict=True):
             assert value is not None
             self._output(name, value)
+        for result in (result for op in main for result in op.results):
+            if result in self.access and self.access[result].dense:
+                self.plan.results[result] = self.access[result].buffer
         return self.plan
 
     def constant(self, value: Value, order: tuple[int, ...] = ()) -> Buffer:
@@ -72,6 +81,32 @@ class _Lowering:
             self.access[value] = whole(self.constant(value), value.type.shape)
         return self.access[value]
 
+    def lowered(self, region: Region) -> list[Step]:
+        """The steps of a region."""
+        outer, self._steps = self._steps, []
+        for op in list(region)[:-1]:
+            self._op(op)
+        found, self._steps = self._steps, outer
+        return found
+
+    def emit(self, steps: Sequence[Step]) -> None:
+        """Adds steps to those of the region that is being lowered."""
+        self._steps += steps
+
+    def name(self) -> str:
+        """A new name of a kernel."""
+        self._names += 1
+        return f"k{self._names - 1}"
+
+    def buffer(self, kind_of: Value) -> Buffer:
+        """A new buffer for a value."""
+        kind = kind_of.type
+        return self._made(f"{self.name()}.0", kind)
+
+    def _made(self, name: str, kind: Type) -> Buffer:
+        self.made.append(Buffer(name, kind.dtype, kind.shape, "hbm"))
+        return self.made[-1]
+
     def _op(self, op: Op) -> None:
         if op.name in VIEWS:
             source = op.operands[0]
@@ -82,7 +117,7 @@ class _Lowering:
         elif op.name == "group":
             self._group(op)
         else:
-            raise unsupported(op, "control flow has no words yet")
+            lower_control(self, op)
 
     def _group(self, op: Op) -> None:
         region = op.regions[0]
@@ -91,22 +126,26 @@ class _Lowering:
             assert value is not None
             inputs[param] = self.located(value)
         outputs = {}
-        number = len(self.plan.kernels)
+        name = self.name()
         for index, (result, inner) in enumerate(zip(op.results, region.outputs, strict=True)):
             assert inner is not None
-            kind = result.type
-            buffer = Buffer(f"k{number}.{index}", kind.dtype, kind.shape, "hbm")
-            self.access[result] = whole(buffer, kind.shape)
+            buffer = self._made(f"{name}.{index}", result.type)
+            self.access[result] = whole(buffer, result.type.shape)
             outputs[inner] = buffer
-        group = Group(f"k{number}", op, self.machine, inputs, outputs, self.constant)
-        self.plan.kernels += lowered(group)
+        group = Group(name, op, self.machine, inputs, outputs, self.constant)
+        self.emit(lowered(group))
 
     def _output(self, name: str, value: Value) -> None:
-        """A buffer that is handed out: where the value is, in the shape of the output."""
+        """A buffer that is handed out: where the value is, in the shape of the output, or a copy
+        where that is handed out already or is not the machine's own."""
         access = self.located(value)
         given = {output.buffer for output in self.plan.outputs.values()}
         taken = access.buffer in given or access.buffer.kind in ("input", "weight")
-        assert not taken and access.dense, "groups copy what is handed out twice"
+        if taken or not access.dense or access.dtype:
+            buffer = self.buffer(value)
+            moves = [Move(whole(buffer, access.sizes), access)]
+            self.emit(moving(self.name(), moves, self.machine, NOWHERE))
+            access = whole(buffer, access.sizes)
         self.plan.outputs[name] = Output(access.buffer, value.type.shape)
 
 
@@ -138,9 +177,11 @@ Lowering = Callable[[Group, Op], list[Kernel]]
 LOWERINGS: dict[str, Lowering] = {
     **{
         name: lambda group, op: [lower_contraction(group, op)]
-        for name in ("contract", "conv", "contract_sparse", "conv_sparse", "contract_scaled")
+        for name in ("contract", "conv", "contract_sparse", "conv_sparse")
     },
-    "block_quantize": lambda group, op: [lower_blocks(group, op)],
+    "concat": lower_concat,
+    "pad": lower_pad,
+    **dict.fromkeys(("pool_max", "pool_argmax", "pool_sum", "pool_avg"), lower_pool),
 }
 
 #: Kinds of ops that one pass over tiles computes.
@@ -149,10 +190,14 @@ VECTOR = frozenset({Kind.MAP, Kind.REDUCE, Kind.MAKE, Kind.COMPOSITE, Kind.VIEW}
 
 def lowered(group: Group) -> list[Kernel]:
     """The kernels of a group. Raises ``IRError`` E1505 for what has no words."""
+    if not any(buffer.size for buffer in group.outputs.values()):
+        return []
     ops = [op for op in group.ops if op.results[0] not in group.access]
     for op in ops:
         if op.name in LOWERINGS:
             return LOWERINGS[op.name](group, op)
+    if not ops:
+        return lower_copy(group)
     if all(op.row.kind in VECTOR for op in ops):
         return [lower_vector(group)]
     other = next(op for op in ops if op.row.kind not in VECTOR)
