@@ -52,9 +52,11 @@ def compile_module(
     keep: bool = False,
     options: CompileOptions | None = None,
     tiled: Tiled | None = None,
+    alone: bool = False,
 ) -> Compiled:
     """Compiles a module as the frontend imports it; the module is changed. ``keep`` hands out
-    every tensor between kernels, too. Raises ``IRError``, ``MaiaccError``."""
+    every tensor between kernels, too; ``alone`` gives every op a
+    kernel of its own. Raises ``IRError``, ``MaiaccError``."""
     options = options or CompileOptions()
     options.check(machine)
     seconds: dict[str, float] = {}
@@ -70,7 +72,7 @@ def compile_module(
         Precision(options.precision),
         Turns(),
         HandOut(),
-        Fuse(tiles=tiles, whole=machine.space_bytes("tsram") // 48),
+        Fuse(tiles=tiles, whole=machine.space_bytes("tsram") // 48, alone=alone),
     ]
     for one in passes:
         start = time.process_time()
