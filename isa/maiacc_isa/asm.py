@@ -167,8 +167,11 @@ class _Assembler:
                 s.pos, "E0507", "a state is named as its input", expected=f'in "{quote(name)}"'
             )
         self._tensors[name] = tensor
-        if (kind == "weight") != (s["weights"] is not None):
-            raise fail(s.pos, "E0507", "a weight, and nothing else, is followed by its values")
+        if kind != "weight" and s["weights"] is not None:
+            raise fail(s.pos, "E0507", "only a weight is followed by its values")
+        first = next((t.name for t in self._tensors.values() if t.kind == "weight"), name)
+        if kind == "weight" and first != name and (first in self._weights) != bool(s["weights"]):
+            raise fail(s.pos, "E0507", "all weights have values, or none has")
         if s["weights"] is not None:
             self._weights[name] = read_weights(s, tensor, self._file)
 

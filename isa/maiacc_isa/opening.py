@@ -221,6 +221,8 @@ class Opening:
                     raise damaged(f"weight {quote(row.name)} lies outside its member", "E0605")
                 start = member.offset + row.offset
                 weights[row.name] = pr.Weights(None, self._reader.path, start, size)
+        if weights and len(weights) < sum(tensor.kind == "weight" for tensor in tensors):
+            raise damaged("some weights have an offset, others have none")
         return tuple(tensors), weights
 
 
@@ -239,8 +241,9 @@ def _tensor(row: TensorRow) -> pr.Tensor:
     good = row.kind in pr.TENSOR_KINDS and row.dtype in load().dtypes
     if not good or not _sizes_are_valid(row.shape, row.base):
         raise damaged(f"tensor {quote(row.name)} is not valid")
-    if (row.kind == "weight") != (row.offset is not None):
-        raise damaged(f"tensor {quote(row.name)}: a weight, and nothing else, has an offset")
+    # A weight without an offset has no values: such a program can be timed.
+    if row.kind != "weight" and row.offset is not None:
+        raise damaged(f"tensor {quote(row.name)}: only a weight has an offset")
     if (row.kind == "state") != (row.result is not None):
         raise damaged(f"tensor {quote(row.name)}: a state, and nothing else, has a result")
     if prod(row.shape) >= ADDRESS_LIMIT:

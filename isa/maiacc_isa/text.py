@@ -59,7 +59,7 @@ def _tensor(t: Tensor, program: Program, offsets: dict[str, int], weights_file: 
     text = f"{t.kind} {quoted(t.name)} : {type_text(t.dtype, t.shape)} @ 0x{t.base:x}"
     if t.split:
         text += " split"
-    if t.kind == "weight":
+    if t.name in program.weights:
         weights = program.weights[t.name]
         if t.name in offsets:
             text += f" = file {string(weights_file)} at {offsets[t.name]} size {weights.size}"

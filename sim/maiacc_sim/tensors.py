@@ -104,15 +104,24 @@ def give_inputs(program: Program, memories: Memories, values: Mapping[str, Array
 def load_weights(program: Program, memories: Memories) -> None:
     """Puts the program's weights into HBM, mapped from their files.
 
-    Raises ``MaiaccError`` E0002 or E0603 for weights that cannot be read, E0510 for too few bytes.
+    Raises ``MaiaccError`` E0002 or E0603 for weights that cannot be read, E0510 for too few bytes,
+    E1210 for a program that comes without values of its weights.
     """
     chips = program.machine.chips
     for tensor in program.tensors:
         if tensor.kind != "weight":
             continue
         weights = program.weights.get(tensor.name)
-        data = memoryview(b"") if weights is None else map_weights(weights)
-        if weights is None or len(data) != tensor.bytes():
+        if weights is None:
+            raise MaiaccError(
+                "E1210",
+                "the program has no values of its weights",
+                expected=title(tensor),
+                found=f"missing: {quote(tensor.name)}",
+                hint="compile the model without --no-weights, or time it: --timing-only",
+            )
+        data = map_weights(weights)
+        if len(data) != tensor.bytes():
             raise MaiaccError(
                 "E0510",
                 f"weight {quote(tensor.name)} has the wrong number of bytes",
