@@ -22,6 +22,7 @@ from maiacc_passes.lowering.control_moves import Move, moving
 from maiacc_passes.lowering.copies import lower_concat, lower_copy, lower_pad
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.pools import lower_pool
+from maiacc_passes.lowering.pools import lower_pool
 from maiacc_passes.lowering.recipes import unsupported
 from maiacc_passes.lowering.vector import lower_vector
 
@@ -181,6 +182,7 @@ LOWERINGS: dict[str, Lowering] = {
     },
     "concat": lower_concat,
     "pad": lower_pad,
+    **dict.fromkeys(("pool_max", "pool_argmax", "pool_sum", "pool_avg"), lower_pool),
     **dict.fromkeys(("pool_max", "pool_argmax", "pool_sum", "pool_avg"), lower_pool),
 }
 

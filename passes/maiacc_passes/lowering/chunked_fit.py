@@ -1,0 +1,76 @@
+"""Kernels of one loop nest around some words: the first way to cut that fits a tile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+
+from maiacc_isa.machine import Machine
+from maiacc_passes.ir.errors import IRError
+from maiacc_passes.ir.graph import Location
+from maiacc_passes.kernel.model import Buffer, Kernel, Node, Word
+from maiacc_passes.kernel.views import strided
+from maiacc_passes.lowering.chunked_words import Span
+from maiacc_passes.lowering.cutting import cuts
+from maiacc_passes.lowering.tiling import Tiling
+from maiacc_passes.lowering.vector import RETRIED
+from maiacc_passes.schedule.places import place
+
+#: Ways to cut that are tried for tiles of some size.
+TRIES = 3
+
+
+def fitting(
+    machine: Machine,
+    extents: Sequence[int],
+    room: int,
+    make: Callable[[Tiling], Kernel],
+    full: frozenset[int] = frozenset(),
+) -> Kernel:
+    """The kernel of the first tiling that fits, of tiles of at most ``room`` elements, or fewer.
+    Raises ``IRError`` E1502 where not even the smallest tile fits."""
+    problem: IRError | None = None
+    while room:
+        for number, tiling in enumerate(cuts(machine, extents, set(full), room)):
+            if number == TRIES and room > 1:
+                break
+            try:
+                kernel = make(tiling)
+                place(kernel, machine, False)
+                return kernel
+            except IRError as refusal:
+                if refusal.code not in RETRIED:
+                    raise
+                problem = refusal
+        room //= 4
+    assert problem is not None
+    raise problem
+
+
+def around(
+    tiling: Tiling,
+    name: str,
+    title: str,
+    location: Location,
+    words: Sequence[Node],
+    buffers: Sequence[Buffer],
+) -> Kernel:
+    """The loops of a tiling around words; the buffers are fresh in the innermost one."""
+    kernel = Kernel(name, location=location, title=title)
+    body, declared = kernel.body, kernel.buffers
+    for loop in tiling.loops():
+        body.append(loop)
+        body, declared = loop.body, loop.buffers
+    body += words
+    declared += buffers
+    return kernel
+
+
+def stored(tiling: Tiling, found: Span, target: Buffer, location: Location) -> Word:
+    """A word that stores a tile of a dense tensor whose dims are those of the tiling."""
+    sizes = tiling.extents
+    steps = [prod(sizes[axis + 1 :]) for axis in range(len(sizes))]
+    sides = [tiling.side(axis, step) for axis, step in enumerate(steps)]
+    guards = tiling.guards(range(len(sides)))
+    views = {"d": strided(target, [*guards, *sides], drop=True), "a": found.view()}
+    return Word("copy", "ST", views, location=location)
