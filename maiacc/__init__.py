@@ -14,6 +14,8 @@ from maiacc_isa.version import __version__
 
 if TYPE_CHECKING:
     from maiacc.files import read_program
+    from maiacc.options import CompileOptions
+    from maiacc.program import Program, compile
     from maiacc.running.arrays import write_arrays
     from maiacc_isa.asm import assemble
     from maiacc_isa.container import save
@@ -26,11 +28,14 @@ if TYPE_CHECKING:
 
 #: Where each name is defined.
 _HOMES = {
+    "CompileOptions": "maiacc.options",
     "Limits": "maiacc_sim.machine",
     "Options": "maiacc_sim.simulate",
+    "Program": "maiacc.program",
     "Result": "maiacc_sim.simulate",
     "Session": "maiacc_sim.simulate",
     "assemble": "maiacc_isa.asm",
+    "compile": "maiacc.program",
     "document": "maiacc_sim.report",
     "prove": "maiacc_isa.lint",
     "random_inputs": "maiacc_sim.tensors",
@@ -42,13 +47,16 @@ _HOMES = {
 }
 
 __all__ = [
+    "CompileOptions",
     "Limits",
     "MaiaccError",
     "Options",
+    "Program",
     "Result",
     "Session",
     "__version__",
     "assemble",
+    "compile",
     "document",
     "prove",
     "random_inputs",

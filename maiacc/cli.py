@@ -22,13 +22,14 @@ from maiacc_isa.version import ISA_VERSION, __version__
 
 #: Every command with the line that ``maiacc --help`` shows.
 COMMANDS = {
+    "compile": "Compile a model for a machine into a proven program file (.maia).",
     "check": "Say what keeps a model from running on a machine, or what it needs of one.",
     "ir": "Print a model as text after any pass.",
-    "demo": "Assemble, prove, run and disassemble a double-buffered matrix multiply.",
+    "demo": "Compile, prove and run a small classifier on real handwritten digits.",
     "asm": "Assemble a program text (.mist) into a program file (.maia).",
     "disasm": "Print a program file as assembly text.",
     "lint": "Prove a program, or say why it cannot be proven.",
-    "run": "Run a program: values, cycles, what bounds them, traces.",
+    "run": "Run a program or a model: values, cycles, what bounds them, traces.",
     "profile": "Show where the cycles of a program go.",
     "isa": "Show the manual: an overview, a chapter or an instruction.",
     "ops": "List the ONNX operators and whether they are supported.",

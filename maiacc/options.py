@@ -25,7 +25,7 @@ PRECISIONS = {
 #: Of these, those that there is a pass for.
 READY = ("model", "bf16", "fp8", "mxfp8", "mxfp4", "int8")
 
-#: Patterns that weights may be pruned to, and those that there is a pass for.
+#: Patterns that weights may be pruned to.
 SPARSITIES, SPARSE_READY = ("none", "2:4"), ("none", "2:4")
 
 
@@ -51,7 +51,13 @@ class CompileOptions:
         """Raises ``MaiaccError`` E1506 for what cannot be asked for, and E1507 for a type that the
         machine does not multiply."""
         _one_of("--precision", self.precision, tuple(PRECISIONS), READY)
-        _one_of("--sparsity", self.sparsity, SPARSITIES, SPARSE_READY)
+        _one_of("--sparsity", self.sparsity, SPARSITIES, SPARSITIES)
+        if self.sparsity != "none" and not self.weights:
+            raise MaiaccError(
+                "E1506",
+                "--sparsity prunes by magnitude, and --no-weights leaves magnitudes out",
+                hint="leave out one of them",
+            )
         if self.sparsity_layers is not None:
             if self.sparsity == "none":
                 raise MaiaccError(

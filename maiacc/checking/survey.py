@@ -107,7 +107,7 @@ def survey(loaded: Loaded, settings: Settings, machine: Machine) -> Survey:
     # What was given wrongly is the cause of what does not fit behind it.
     problems = sorted(problems, key=lambda problem: problem.code not in GIVEN)
     found = Survey(loaded.model, machine, module, problems, notes=loaded.notes)
-    found.nodes = Counter(_title(node) for node, _ in _nodes(loaded.model))
+    found.nodes = Counter(_title(node) for node, _ in nodes_of(loaded.model))
     found.blocked = _blocked(loaded.model)
     if not problems:
         run(module, [step.made for step in PIPELINE])
@@ -122,7 +122,7 @@ def _title(node: onnx.NodeProto) -> str:
     return f"{domain}.{node.op_type}" if domain else node.op_type
 
 
-def _nodes(model: onnx.ModelProto) -> Iterator[tuple[onnx.NodeProto, Mapping[str, int]]]:
+def nodes_of(model: onnx.ModelProto) -> Iterator[tuple[onnx.NodeProto, Mapping[str, int]]]:
     """All nodes, those of bodies and functions among them, each with the opsets that it is of."""
     parts = [(model.graph.node, model.opset_import)]
     parts += [(function.node, function.opset_import) for function in model.functions]
@@ -144,7 +144,7 @@ def _blocked(model: onnx.ModelProto) -> dict[str, int]:
     """Nodes whose operator nobody can import, by operator."""
     functions = {(plain_domain(f.domain), f.name) for f in model.functions}
     found: Counter[str] = Counter()
-    for node, opsets in _nodes(model):
+    for node, opsets in nodes_of(model):
         domain = plain_domain(node.domain)
         how = choice(domain, node.op_type, opsets.get(domain) or opsets.get(node.domain) or 1).how
         own = how == "missing" and (domain, node.op_type) in functions

@@ -44,7 +44,7 @@ def summary(result: Result, source: str) -> list[str]:
     totals = result.timed.totals
     hbm = totals.read["hbm"], totals.written["hbm"]
     lines.append(
-        _line(
+        line(
             "work",
             f"{totals.instructions:,} words, {totals.macs:,} macs, HBM {size_text(hbm[0])} read, "
             f"{size_text(hbm[1])} written",
@@ -55,9 +55,9 @@ def summary(result: Result, source: str) -> list[str]:
     parts = [
         f"{name} {size_text(used)} of {size_text(all_)}" for name, (used, all_) in peaks.items()
     ]
-    lines.append(_line("memory", ", ".join(parts)))
+    lines.append(line("memory", ", ".join(parts)))
     lines += _outputs(result)
-    lines.append(_line("next", advice(result, reasons, source)))
+    lines.append(line("next", advice(result, reasons, source)))
     return lines
 
 
@@ -79,10 +79,10 @@ def bound_line(result: Result) -> str:
     bounds, name = result.timed.totals.bounds, result.timed.totals.bound
     most = bounds[name]
     if not most:
-        return _line("bound", "none: nothing was computed or moved")
+        return line("bound", "none: nothing was computed or moved")
     others = sorted((b for b in BOUNDS if b != name and bounds[b]), key=lambda b: -bounds[b])
     rest = "".join(f", {b} {bounds[b]:,}" for b in others[:2])
-    return _line(
+    return line(
         "bound", f"{most:,} by {BOUND_NAMES[name]} ({result.cycles / most:.2f} x that){rest}"
     )
 
@@ -98,10 +98,10 @@ def _queue_lines(result: Result, reasons: list[Stall]) -> Iterator[str]:
         text = f"{row.queue:<5} {percent(row.utilisation):>4} busy"
         if row.used < row.instances:
             text += f" on {row.used} of {row.instances}"
-        yield _line("" if number else "queues", text + (f", waited {waits}" if waits else ""))
+        yield line("" if number else "queues", text + (f", waited {waits}" if waits else ""))
     if len(rows) > QUEUES:
         rest = ", ".join(f"{q.queue} {percent(q.utilisation)}" for q in rows[QUEUES:])
-        yield _line("", rest)
+        yield line("", rest)
 
 
 def _outputs(result: Result) -> Iterator[str]:
@@ -111,9 +111,9 @@ def _outputs(result: Result) -> Iterator[str]:
         digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
         shape = ", ".join(map(str, value.shape))
         text = f"{printable(name)} : {types[name]}[{shape}]  sha256 {digest[:16]}"
-        yield _line("" if number else "output", text)
+        yield line("" if number else "output", text)
     if len(outputs) > OUTPUTS:
-        yield _line("", f"... and {len(outputs) - OUTPUTS} more")
+        yield line("", f"... and {len(outputs) - OUTPUTS} more")
 
 
 def advice(result: Result, reasons: list[Stall], source: str) -> str:
@@ -143,7 +143,8 @@ def _limiting(result: Result) -> QueueFigures | None:
 
 
 # ---- numbers for people -------------------------------------------------------------------
-def _line(name: str, text: str) -> str:
+def line(name: str, text: str) -> str:
+    """A line of a summary: what it is about, and what there is to say."""
     return f"  {name:<8} {text}"
 
 

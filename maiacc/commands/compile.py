@@ -1,0 +1,146 @@
+"""``maiacc compile``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from maiacc.checking import page
+from maiacc.checking.survey import survey
+from maiacc.compiling.build import Built, Watch, build
+from maiacc.compiling.dump import Dump
+from maiacc.compiling.progress import progress
+from maiacc.compiling.report import document, lines
+from maiacc.files import STANDARD, not_the_input
+from maiacc.frontend.load import Loaded, load_model
+from maiacc.frontend.model import Settings
+from maiacc.frontend.options import settings_for
+from maiacc.options import PRECISIONS, SPARSITIES, TARGET, CompileOptions
+from maiacc.output import error_document, save_program, write_atomically
+from maiacc.running.modules import refusals
+from maiacc_isa.errors import MaiaccError
+from maiacc_isa.machine import Machine, load_machine
+from maiacc_passes.ir.printer import print_module
+
+#: What a command exits with for a model that the compiler does not support.
+UNSUPPORTED = 2
+
+
+@click.command(name="compile")
+@click.argument("model", metavar="MODEL.onnx")
+@click.option(
+    "-o", "--output", metavar="FILE.maia",
+    help="Where to write the program; beside the model if not. - is stdout.",
+)  # fmt: skip
+@click.option("--target", default=TARGET, show_default=True, help="A machine, or its file.")
+@click.option("--shape", "shapes", multiple=True, metavar="NAME=1x128", help="As in maiacc check.")
+@click.option("--bind", "binds", multiple=True, metavar="NAME=VALUE", help="As in maiacc check.")
+@click.option(
+    "--precision", default="model", show_default=True, metavar="|".join(PRECISIONS),
+    help="What contractions are computed in; `model` keeps the types that it has.",
+)  # fmt: skip
+@click.option(
+    "--sparsity", default="none", show_default=True, metavar="|".join(SPARSITIES),
+    help="Prune weights of contractions, by magnitude.",
+)  # fmt: skip
+@click.option("--sparsity-layers", metavar="REGEX", help="Nodes to prune that would be left out.")
+@click.option("--no-weights", is_flag=True, help="Leave values of weights out: to be timed only.")
+@click.option(
+    "--passes", "names", metavar="A,B:OPTION=VALUE",
+    help="Graph passes to run in place of those of the pipeline, as maiacc opt takes them.",
+)  # fmt: skip
+@click.option("--dump-ir", "folder", metavar="DIR", help="Write the text after every step.")
+@click.option("--verify", is_flag=True, help="Compare a run with the model's own meaning.")
+@click.option("--keep-ir", is_flag=True, help="Write the IR of the kernels beside the program.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def command(
+    model: str,
+    output: str | None,
+    target: str,
+    shapes: tuple[str, ...],
+    binds: tuple[str, ...],
+    precision: str,
+    sparsity: str,
+    sparsity_layers: str | None,
+    no_weights: bool,
+    names: str | None,
+    folder: str | None,
+    verify: bool,
+    keep_ir: bool,
+    as_json: bool,
+) -> None:
+    """Compile MODEL for a machine, prove the program, and write it to a file (.maia).
+
+    Exits with 1 if the model or what is given with it is not valid, 2 if it is not supported - with
+    the report of maiacc check -, 3 if it does not fit, and 4 if --verify finds wrong values.
+    """
+    output = str(Path(model).with_suffix(".maia")) if output is None else output
+    if output == STANDARD and (as_json or keep_ir):
+        raise click.UsageError("-o - writes the program to standard output, and nothing else")
+    if verify and no_weights:
+        raise click.UsageError("--verify needs the values that --no-weights leaves out")
+    passes = None if names is None else tuple(n for n in names.split(",") if n.strip())
+    options = CompileOptions(target, precision, sparsity, sparsity_layers, not no_weights, passes)
+    machine = load_machine(target)
+    options.check(machine)
+    not_the_input(output, model)
+    loaded = load_model(model)
+    settings = settings_for(loaded.model, shapes, binds)
+    built = _built(loaded, settings, machine, options, folder, as_json)
+    save_program(built.program, output, symbols=True)
+    if keep_ir:
+        text = print_module(built.compiled.module).encode()
+        write_atomically(str(Path(output).with_suffix(".ir")), [text])
+    if as_json:
+        click.echo(json.dumps(document(built)))
+    elif output != STANDARD:
+        for number, line in enumerate(lines(built, model, output)):
+            click.echo(click.style(line, bold=not number))
+
+
+def _built(
+    loaded: Loaded,
+    settings: Settings,
+    machine: Machine,
+    options: CompileOptions,
+    folder: str | None,
+    as_json: bool,
+) -> Built:
+    """The compiled model. What is not supported is reported as ``maiacc check`` does."""
+    with progress(f"compiling {loaded.file}") as tell, refusals(loaded.file):
+        watch = Watch(tell)
+        dump = None if folder is None else Dump(folder, watch)
+        try:
+            built = build(loaded, settings, machine, options, dump.watch if dump else watch)
+        except MaiaccError as problem:
+            if problem.exit_code != UNSUPPORTED:
+                raise
+            refused = problem
+        else:
+            if dump is not None:
+                dump.built(built)
+            return built
+    _report(loaded, settings, machine, refused, as_json)
+    sys.exit(UNSUPPORTED)
+
+
+def _report(
+    loaded: Loaded, settings: Settings, machine: Machine, refused: MaiaccError, as_json: bool
+) -> None:
+    """What ``maiacc check`` says, with what the compiler refused if it does not say so itself."""
+    found = survey(loaded, settings, machine)
+    known = {(problem.code, problem.message) for problem in found.problems}
+    new = bool(found.problems) is False and (refused.code, refused.message) not in known
+    if as_json:
+        whole = page.document(found, loaded.file)
+        if new:
+            whole["problems"].append(error_document(refused))
+        click.echo(json.dumps(whole | {"exit_code": UNSUPPORTED}))
+        return
+    for line in page.lines(found, loaded.file):
+        click.echo(line)
+    if new:
+        click.echo(f"\n{refused}")
