@@ -107,11 +107,14 @@ def _axes(sides: Sequence[Side]) -> tuple[tuple[Axis, ...], tuple[Dim, ...]]:
         else:
             dims.append(Dim(side.size, len(axes), 1))
             axes.append(Axis(side.extent, side.stride, side.start, side.terms))
-    # An axis that dims of a negative step walk starts at its end.
+    # An axis that dims walk backwards only is one with a negative stride.
     for number in range(len(shared)):
-        back = sum(-d.step * (d.size - 1) for d in dims if d.axis == number and d.step < 0)
-        if back:
-            axes[number] = Axis(axes[number].extent, axes[number].stride, back)
+        mine = [d for d in dims if d.axis == number]
+        if any(d.step < 0 for d in mine):
+            if any(d.step > 0 for d in mine):
+                raise too_many(sides)
+            axes[number] = Axis(axes[number].extent, -axes[number].stride)
+            dims = [Dim(d.size, d.axis, -d.step) if d.axis == number else d for d in dims]
     if not axes:
         axes, dims = [Axis(1, 1)], [Dim(1, 0)] if not dims else dims
     return tuple(axes), tuple(dims)
