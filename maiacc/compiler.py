@@ -45,6 +45,28 @@ class Compiled:
     pruned: list[Pruned] = field(default_factory=list)
 
 
+def passes_for(
+    options: CompileOptions, machine: Machine, alone: bool = False
+) -> list[pipeline.Pass]:
+    """The passes that make groups of a module, in their order. Raises ``IRError`` E1413."""
+    tiles = machine.tiles * machine.clusters
+    passes: list[pipeline.Pass]
+    if options.passes is None:
+        passes = [step.made for step in pipeline.PIPELINE]
+    else:
+        passes = [pipeline.made(name) for name in options.passes]
+    passes += [Integer(), Expand(), Empties(), Fold(), CommonSubexpressions(), DeadCode()]
+    prune = Prune(options.sparsity, options.sparsity_layers or "")
+    passes += [prune] if options.weights else []
+    passes += [
+        Precision(options.precision),
+        Turns(),
+        HandOut(),
+        Fuse(tiles=tiles, whole=machine.space_bytes("tsram") // 48, alone=alone),
+    ]
+    return passes
+
+
 def compile_module(
     module: Module,
     machine: Machine,
@@ -60,20 +82,7 @@ def compile_module(
     options = options or CompileOptions()
     options.check(machine)
     seconds: dict[str, float] = {}
-    tiles = machine.tiles * machine.clusters
-    if options.passes is None:
-        passes = [step.made for step in pipeline.PIPELINE]
-    else:
-        passes = [pipeline.made(name) for name in options.passes]
-    passes += [Integer(), Expand(), Empties(), Fold(), CommonSubexpressions(), DeadCode()]
-    prune = Prune(options.sparsity, options.sparsity_layers or "")
-    passes += [prune] if options.weights else []
-    passes += [
-        Precision(options.precision),
-        Turns(),
-        HandOut(),
-        Fuse(tiles=tiles, whole=machine.space_bytes("tsram") // 48, alone=alone),
-    ]
+    passes = passes_for(options, machine, alone)
     for one in passes:
         start = time.process_time()
         one.run(module)
@@ -93,4 +102,5 @@ def compile_module(
     given = {output.buffer for output in plan.outputs.values()}
     program = program_of(placed, tuple(b for b in extra if b not in given))
     seconds["emit"] = time.process_time() - start
-    return Compiled(module, placed, program, seconds, prune.reports)
+    pruned = [report for one in passes if isinstance(one, Prune) for report in one.reports]
+    return Compiled(module, placed, program, seconds, pruned)
