@@ -271,6 +271,7 @@ class _Outline:
         self.region = region
         self.groups = groups
         self.group = group
+        self.brought: set[Op] = set()
 
     def run(self) -> int:
         order = list(self._sorted())
@@ -318,7 +319,10 @@ class _Outline:
             assert source is not None
             value = source
         for op in reversed(chain):
-            self._move(op, before)
+            # What is wanted by several stays where the first one has it.
+            if op not in self.brought:
+                self.brought.add(op)
+                self._move(op, before)
 
     def _move(self, op: Op, before: Op) -> None:
         inner = [x for part in op.regions for x in part.walk()]

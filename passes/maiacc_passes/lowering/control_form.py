@@ -53,7 +53,7 @@ def _loop(op: Op, module: Module) -> bool:
     changed = bool(condition.uses)
     if changed:
         condition.replace(b.constant(True, "bool"))
-    trip = op.operands[0]
+    trip = op.operand(0)
     if trip is not None and trip.weight is None:
         most = min(_int(op, "most"), TURNS)
         zero, last = b.constant(0, "int64"), b.constant(most + 1, "int64")
