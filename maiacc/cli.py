@@ -29,6 +29,7 @@ COMMANDS = {
     "asm": "Assemble a program text (.mist) into a program file (.maia).",
     "disasm": "Print a program file as assembly text.",
     "lint": "Prove a program, or say why it cannot be proven.",
+    "verify": "Judge what a compiled model computes, kernel by kernel.",
     "run": "Run a program or a model: values, cycles, what bounds them, traces.",
     "profile": "Show where the cycles of a program go.",
     "isa": "Show the manual: an overview, a chapter or an instruction.",

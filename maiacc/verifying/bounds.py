@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from maiacc.verifying.known import EXACT, Known, all_exact
+from maiacc.verifying.known import EXACT, Known, all_exact, ulp
 from maiacc_passes.ir.expand import expansion
 from maiacc_passes.ir.graph import Op, Region, Value
 from maiacc_passes.ir.table import Kind, operand_types
+from maiacc_passes.ir.types import Element
 from maiacc_passes.ir.weights import Array
 
 #: What an op makes of what is known of its operands; None for one that is left out.
@@ -28,11 +29,13 @@ RULES: dict[str, Rule] = {}
 class Bounds:
     """An analysis. ``undecided`` counts elements of decisions by op, ``unbounded`` are ops that no
     rule is known for: their results may be anything. ``lifted`` results are those of exact
-    arithmetic throughout; else roundings of what is exact are known. ``factors`` is what operands of products may
-    be rounded by, as part of their size."""
+    arithmetic throughout; else roundings of what is exact are known. ``factors`` is what operands
+    of products may be rounded by, as part of their size; with ``narrowed``, constants of narrow
+    types are roundings of what is meant."""
 
-    def __init__(self, lifted: bool = False, factors: float = 0.0) -> None:
+    def __init__(self, lifted: bool = False, factors: float = 0.0, narrowed: bool = False) -> None:
         self.lifted = lifted
+        self.narrowed = narrowed
         self.undecided: dict[Op, int] = {}
         self.decisions = 0
         self.unbounded: set[str] = set()
@@ -67,8 +70,19 @@ class Bounds:
     def read(self, value: Value) -> Known:
         """What is known of a value; a constant is read when it is needed."""
         if value.weight is not None:
-            return Known(value.weight.source.array(value.type))
+            array = value.weight.source.array(value.type)
+            return self._narrow(array, value.type.element) if self.narrowed else Known(array)
         return self.known[value]
+
+    @staticmethod
+    def _narrow(array: Array, element: Element) -> Known:
+        if not element.is_float:
+            short = element.is_int and element.bits <= 8
+            return Known(array, np.full(array.shape, 0.5)) if short else Known(array)
+        if element.bits >= 32 or element.name == "e8m0":
+            return Known(array)
+        wide = np.abs(array.astype(np.float64))
+        return Known(array, 0.5 * ulp(wide, element.name))
 
     def results(self, op: Op) -> list[Known]:
         """What is known of the results of an op."""

@@ -13,7 +13,7 @@ import numpy as np
 from maiacc.verifying.bounds import RULES, Bounds, meant
 from maiacc.verifying.bounds_maps import Operands, given, is_float
 from maiacc.verifying.bounds_sums import SAFE, applied, gamma
-from maiacc.verifying.known import LIFTED, Known, all_exact, numbers, settled
+from maiacc.verifying.known import LIFTED, Known, all_exact, numbers, settled, stored
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Op
 from maiacc_passes.ir.weights import Array
@@ -100,7 +100,12 @@ def _sorted(bounds: Bounds, op: Op, operands: Operands) -> list[Known]:
 
 # ---- control ------------------------------------------------------------------------------------
 def _group(bounds: Bounds, op: Op, operands: Operands) -> list[Known]:
-    return bounds.region(op.regions[0], given(operands))
+    """A kernel: what it hands out is rounded to the type that it is kept in."""
+    found = bounds.region(op.regions[0], given(operands))
+    return [
+        stored(x, value.type.element, lifted=bounds.lifted)
+        for x, value in zip(found, op.results, strict=True)
+    ]
 
 
 def _if(bounds: Bounds, op: Op, operands: Operands) -> list[Known]:

@@ -12,7 +12,7 @@ import maiacc.verifying.bounds_moves  # noqa: F401
 from maiacc.compiler import Compiled
 from maiacc.verifying.bounds import Bounds
 from maiacc.verifying.judging import Judged, Line, in_type, judge
-from maiacc.verifying.known import EXACT, Known, stored
+from maiacc.verifying.known import EXACT, Known
 from maiacc_passes.ir.graph import Op, Value
 from maiacc_passes.ir.weights import Array
 from maiacc_passes.lowering.access import VIEWS
@@ -118,8 +118,7 @@ def analysed(bounds: Bounds, kept: Kept, op: Op) -> list[Known]:
     for value in kept.values:
         bounds.known[value] = Known(kept.values[value])
     with np.errstate(all="ignore"):
-        found = bounds.results(op)
-        return [stored(x, value.type.element) for x, value in zip(found, op.results, strict=True)]
+        return bounds.results(op)
 
 
 __all__ = ["Judged", "Kept", "analysed", "kernels", "ops_of"]
