@@ -19,7 +19,7 @@ from maiacc_isa.program import Program
 SCHEMA = 1
 
 
-def write_atomically(path: str, chunks: Iterable[bytes]) -> None:
+def write_atomically(path: str, chunks: Iterable[bytes | memoryview]) -> None:
     """Writes a file that appears under its name when all has been written.
 
     Raises ``MaiaccError`` E0003 if it cannot be written.

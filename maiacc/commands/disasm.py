@@ -50,6 +50,6 @@ def command(source: str, output: str | None, as_json: bool) -> None:
     write_atomically(output, [text])
 
 
-def _weights(program: Program) -> Iterator[bytes]:
+def _weights(program: Program) -> Iterator[bytes | memoryview]:
     for name in weight_layout(program):
         yield from weight_chunks(program.weights[name], name)

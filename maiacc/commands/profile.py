@@ -8,9 +8,11 @@ from typing import Any
 import click
 
 from maiacc.running import figures, tables
+from maiacc.running.asking import request, shared_options
 from maiacc.running.critical import collapsed, queue_of, shares, word_of
-from maiacc.running.prepare import prepare, request, shared_options
+from maiacc.running.prepare import prepare
 from maiacc.running.roofline import roofline
+from maiacc.running.sources import by_source, sources
 from maiacc.running.summary import bound_line, headline
 from maiacc_isa.program import Program
 from maiacc_sim.report import document
@@ -32,11 +34,12 @@ TOP, FEW = 20, 8
     "--top", type=click.IntRange(min=0), metavar="N", help="Rows of a table; 0 shows all of them."
 )
 def command(by: str | None, critical: bool, top: int | None, as_json: bool, **shared: Any) -> None:
-    """Show where the cycles of PROG go: by queue, wait, instruction and source.
+    """Show where the cycles of PROG go: by queue, wait, instruction and source, which are the
+    nodes of a model.
 
     Cycles depend on values only through scalars that a program loads. So inputs are needed, and
     values computed, for programs that load some; others are profiled without. The numbers are
-    those of `maiacc run`. PROG may be -, standard input.
+    those of `maiacc run`. PROG may be a model (.onnx), or -, standard input.
     """
     asked = request(**shared)
     job = prepare(asked, values=None, record=critical)
@@ -64,13 +67,14 @@ def command(by: str | None, critical: bool, top: int | None, as_json: bool, **sh
         tables.instruction_table(page, result, many)
     elif by == "source":
         tables.source_table(page, result, many)
+        tables.scope_table(page, result, many)
     if critical:
         tables.critical_tables(page, result, many)
 
 
 def profile_document(result: Result, critical: bool) -> dict[str, Any]:
     """All of a profile as plain data: what ``run --json`` says, and the rows of all tables."""
-    sources = figures.sources(result)
+    by_node = sources(result)
     peaks = figures.memory_peaks(result.program)
     found = roofline(result)
     whole = document(result) | {
@@ -79,20 +83,22 @@ def profile_document(result: Result, critical: bool) -> dict[str, Any]:
             {**figures.plain(row), "spent": _spent(row.spent)}
             for row in figures.instructions(result)
         ],
+        "by_source": by_source(result),
         "sources": {
-            "rows": [{"source": name, **_spent(spent)} for name, spent in sources.rows],
-            "empty": sources.empty,
-            "total": sources.total,
+            "rows": [{"source": name, **_spent(spent)} for name, spent in by_node.rows],
+            "overhead": by_node.overhead,
+            "empty": by_node.empty,
+            "total": by_node.total,
         },
         "ports": [figures.plain(row) for row in figures.ports(result)],
         "memories": {name: {"used": n, "bytes": all_} for name, (n, all_) in peaks.items()},
         "roofline": {**figures.plain(found), "side": found.side},
     }
     if critical:
-        by_queue, by_source = shares(result)
+        by_queue, on_path = shares(result)
         whole["critical"] = {
             "queues": dict(by_queue),
-            "sources": dict(by_source),
+            "sources": dict(on_path),
             "path": [
                 {
                     "times": piece.times,

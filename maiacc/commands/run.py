@@ -12,8 +12,10 @@ import click
 
 from maiacc.files import STANDARD
 from maiacc.running.arrays import write_arrays
-from maiacc.running.prepare import Request, check_outputs, prepare, request, shared_options
+from maiacc.running.asking import Request, request, shared_options
+from maiacc.running.prepare import check_outputs, prepare
 from maiacc.running.scalar_logs import write_log
+from maiacc.running.sources import by_source
 from maiacc.running.summary import summary
 from maiacc_isa.errors import MaiaccError, Place, quote
 from maiacc_sim.report import document
@@ -46,7 +48,8 @@ def command(
     as_json: bool,
     **shared: Any,
 ) -> None:
-    """Run PROG, a program file (.maia) or text (.mist): its values, and the cycles they take.
+    """Run PROG, a program file (.maia), a text (.mist), or a model (.onnx), which is compiled
+    first: its values, and the cycles they take.
 
     Inputs are arrays of numpy; --random SEED makes up what is not given. The cycles are printed
     beside the lower bound, with what the queues waited for. Exits with 6 for a trap, a deadlock
@@ -72,7 +75,7 @@ def command(
     if trace is not None:
         write_trace(result.recording(trace_level), trace, window, trace_level)
     if as_json:
-        click.echo(json.dumps(document(result)))
+        click.echo(json.dumps(document(result) | {"by_source": by_source(result)}))
         return
     for number, line in enumerate(summary(result, asked.source)):
         click.echo(click.style(line, bold=not number))

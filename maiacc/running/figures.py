@@ -148,7 +148,8 @@ class Spent:
         return self.busy + self.semaphore + self.port + self.other
 
 
-def _spent(uses: list[WordUse]) -> Spent:
+def spent_on(uses: list[WordUse]) -> Spent:
+    """What words took, all of them together."""
     kinds: Counter[str] = Counter()
     for use in uses:
         for (kind, _), cycles in use.waits.items():
@@ -169,7 +170,7 @@ class WordFigures:
     spent: Spent
 
 
-def _engine_words(result: Result) -> list[tuple[Block, WordUse]]:
+def engine_words(result: Result) -> list[tuple[Block, WordUse]]:
     """Words of engines; those of control processors are part of their queue's account."""
     found = []
     for use in result.timed.account.words.values():
@@ -187,34 +188,11 @@ def instructions(result: Result) -> list[WordFigures]:
             str(block.words[use.index].queue),
             word_text(result.program, block, use.index),
             ", ".join(block.origin(use.index)),
-            _spent([use]),
+            spent_on([use]),
         )
-        for block, use in _engine_words(result)
+        for block, use in engine_words(result)
     ]
     return sorted(found, key=lambda w: (-w.spent.total, w.address))
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Cycles by source. With ``empty``, the cycles for which queues that have words at all had
-    none, they are ``total``: all cycles of these queues."""
-
-    rows: list[tuple[str, Spent]]
-    empty: int
-    total: int
-
-
-def sources(result: Result) -> Sources:
-    """The cycles of all queues that have words, by what the words came from."""
-    groups: dict[str, list[WordUse]] = {}
-    for block, use in _engine_words(result):
-        name = ", ".join(block.origin(use.index)) or NO_SOURCE
-        groups.setdefault(name, []).append(use)
-    rows = sorted(((n, _spent(uses)) for n, uses in groups.items()), key=lambda r: -r[1].total)
-    account = result.timed.account
-    used = [u for u in account.queues if u.words and u.queue.row.engine != "control"]
-    empty = sum(use.of_kind("empty") for use in used)
-    return Sources(rows, empty, len(used) * account.cycles)
 
 
 @dataclass(frozen=True)

@@ -5,22 +5,23 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 import click
 
 from maiacc.files import not_the_input, read_program
+from maiacc.running.asking import Request
 from maiacc.running.inputs import Arrays, gather_inputs
+from maiacc.running.models import compiled, is_model
 from maiacc.running.scalar_logs import read_log
 from maiacc_isa.container import check_weights
 from maiacc_isa.errors import MaiaccError, Place
+from maiacc_isa.program import Program
 from maiacc_sim.machine import Limits
 from maiacc_sim.scalar_log import check_parameters, times_depend_on_data
 from maiacc_sim.simulate import (
-    ENGINES,
     Options,
     Result,
     Session,
@@ -30,124 +31,11 @@ from maiacc_sim.simulate import (
 )
 from maiacc_sim.traps import Stopped
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-#: What a run may use unless more is asked for.
-MAX_CYCLES = 1_000_000_000
-MAX_MEMORY = 8 << 30
-
 #: Runs that are expected to take longer say so, in seconds.
 PATIENCE = 60
 
-#: More threads than this help nobody.
-MOST_THREADS = 256
-
 #: Words of which a recording is made at most; each takes some 500 bytes with its trace.
 MAX_RECORDED = 10_000_000
-
-
-@dataclass
-class Request:
-    """The shared options as they were given."""
-
-    source: str
-    target: str | None
-    files: tuple[tuple[str, str], ...]
-    archive: str | None
-    seed: int | None
-    parameters: dict[str, int]
-    log: str | None
-    max_cycles: int
-    max_memory: int
-    no_skip: bool
-    timing_only: bool
-    engine: str
-    threads: int
-
-    @property
-    def gives_inputs(self) -> bool:
-        """Whether anything was said about inputs."""
-        return bool(self.files) or self.archive is not None or self.seed is not None
-
-
-# ParamType has a parameter in newer versions of click only, so one of the codes is always unused.
-class _Pair(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """NAME=VALUE."""
-
-    def __init__(self, kind: type[int] | type[str], value: str) -> None:
-        self.kind = kind
-        self.name = f"name={value.lower()}"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, int | str]:
-        name, separator, rest = str(value).partition("=")
-        if not separator or not name or not rest:
-            self.fail(f"{value!r} is not of the form {self.name.upper()}", param, ctx)
-        try:
-            return name, self.kind(rest)
-        except ValueError:
-            self.fail(f"{rest[:40]!r} is not a number", param, ctx)
-
-
-def shared_options(command: F) -> F:
-    """Adds the options that ``request`` takes."""
-    positive = click.IntRange(min=1)
-    decorators = [
-        click.argument("source", metavar="PROG", type=click.Path(allow_dash=True)),
-        click.option(
-            "--input", "files", type=_Pair(str, "FILE.npy"), multiple=True, metavar="NAME=FILE.npy",
-            help="The array of an input. May be given several times.",
-        ),
-        click.option("--inputs", "archive", metavar="FILE.npz", help="Arrays of inputs by name."),
-        click.option(
-            "--random", "seed", type=int, metavar="SEED",
-            help="Make up the inputs that are not given; the same for the same seed.",
-        ),
-        click.option(
-            "--param", "parameters", type=_Pair(int, "N"), multiple=True, metavar="NAME=N",
-            help="A runtime parameter. May be given several times.",
-        ),
-        click.option(
-            "--timing-only", is_flag=True, help="Count cycles and leave values out."
-        ),
-        click.option(
-            "--log", metavar="FILE", help="Take loaded scalars from a log, with --timing-only."
-        ),
-        click.option("--target", help="A machine to use instead of the one a text names."),
-        click.option(
-            "--max-cycles", type=positive, default=MAX_CYCLES, show_default=True, metavar="N",
-            help="Stop (exit code 6) after this many cycles.",
-        ),
-        click.option(
-            "--max-memory", type=positive, default=MAX_MEMORY, show_default=True, metavar="BYTES",
-            help="Stop (exit code 6) when the simulated memories need more.",
-        ),
-        click.option(
-            "--no-skip", is_flag=True, help="Count every turn of every loop; gives the same cycles."
-        ),
-        click.option(
-            "--engine", type=click.Choice(ENGINES), default="native", show_default=True,
-            help="The simulator: both give the same bits and cycles, one of them fast.",
-        ),
-        click.option(
-            "--threads", type=click.IntRange(0, MOST_THREADS), default=0, metavar="N",
-            help="Threads that compute values; 0, the default, is one on each processor.",
-        ),
-        click.option("--json", "as_json", is_flag=True, help="One JSON document."),
-    ]  # fmt: skip
-    for decorator in reversed(decorators):
-        command = decorator(command)
-    return command
-
-
-def request(**given: Any) -> Request:
-    """The shared options. Raises ``click.UsageError`` for what contradicts itself."""
-    parameters = dict(given.pop("parameters"))
-    found = Request(parameters=parameters, **given)
-    if found.timing_only and found.gives_inputs:
-        raise click.UsageError("--timing-only leaves values out; it takes no inputs")
-    if found.log is not None and found.gives_inputs:
-        raise click.UsageError("--log takes the place of inputs")
-    return found
 
 
 @dataclass
@@ -180,7 +68,7 @@ def prepare(
     place of the one asked for.
     Raises ``MaiaccError`` for all that is wrong with them.
     """
-    program = read_program(asked.source, asked.target)
+    program = _program(asked, values is not False)
     check(program)
     check_parameters(program, asked.parameters)
     inputs: Arrays = {}
@@ -188,7 +76,7 @@ def prepare(
         values = asked.gives_inputs and times_depend_on_data(program)
     if values or asked.gives_inputs:
         inputs = gather_inputs(program, asked.files, asked.archive, asked.seed, asked.max_memory)
-    if values:
+    if values and not is_model(asked.source):
         for name in {str(w.file) for w in program.weights.values() if w.file == program.file}:
             check_weights(name)
     log = read_log(asked.log, program) if asked.log is not None else None
@@ -207,6 +95,14 @@ def prepare(
     if values or record:
         _announce(asked, session)
     return Job(session, inputs, asked.parameters)
+
+
+def _program(asked: Request, values: bool) -> Program:
+    """The program that is asked for; that of a model is made."""
+    if not is_model(asked.source):
+        return read_program(asked.source, asked.target)
+    precision = asked.precision or "model"
+    return compiled(asked.source, asked.target, asked.shapes, asked.binds, precision, values)
 
 
 @contextmanager

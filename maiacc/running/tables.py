@@ -13,6 +13,7 @@ from maiacc.running import figures
 from maiacc.running.critical import REASONS, Piece, collapsed, queue_of, shares, word_of
 from maiacc.running.figures import Spent
 from maiacc.running.roofline import roofline
+from maiacc.running.sources import scopes, sources
 from maiacc.running.summary import percent
 from maiacc_isa.errors import printable
 from maiacc_sim.simulate import Result
@@ -97,14 +98,26 @@ def instruction_table(page: Page, result: Result, most: int | None) -> None:
 
 def source_table(page: Page, result: Result, most: int | None) -> None:
     """The sources that took longest, with the rest of their queues' cycles."""
-    found = figures.sources(result)
+    found = sources(result)
     rows = [(_cut(name), *_spent(spent)) for name, spent in found.rows[:most]]
     left = sum(spent.total for _, spent in found.rows[len(rows) :])
     if left:
         rows.append((f"{len(found.rows) - len(rows)} more", *[""] * 5, _number(left)))
+    for name, cycles in found.overhead.items():
+        rows.append((name, *[""] * 5, _number(cycles)))
     rows.append(("no words in the queue", *[""] * 5, _number(found.empty)))
     rows.append(("all queues that have words", *[""] * 5, _number(found.total)))
     page.table("sources: cycles of all instances", ["source"], _SPENT, rows)
+
+
+def scope_table(page: Page, result: Result, most: int | None) -> None:
+    """The modules that sources are in, for models whose nodes are named by paths."""
+    found = scopes(result)
+    if found:
+        total = sources(result).total
+        rows = [(_cut(name), _number(n), percent(n / total)) for name, n in found[:most]]
+        page.table("modules", ["module"], ["cycles", "of all"], rows)
+        _more(page, len(found), most)
 
 
 def traffic_tables(page: Page, result: Result) -> None:

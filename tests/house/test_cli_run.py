@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 import maiacc
 from house.run_programs import DEMO, LOADS, LONG, MANY, STUCK, Said, call
 from maiacc.running.arrays import write_arrays
+from maiacc.running.sources import by_source
 from maiacc_isa.asm import assemble
 from maiacc_isa.container import save
 from maiacc_sim.report import document
@@ -61,14 +62,16 @@ def demo_run() -> tuple[dict[str, Any], dict[str, Any]]:
     """What the demo gives in this process: the document, and its outputs."""
     program = assemble(DEMO, "demo.mist")
     result = simulate(program, random_inputs(program, 1))
-    return document(result), result.outputs
+    return document(result) | {"by_source": by_source(result)}, result.outputs
 
 
 def test_the_document_is_the_simulators(folder: Path) -> None:
     done = run(folder, "demo.mist", "--random", "1", "--json", "--output", "c.npz")
     wanted, outputs = demo_run()
     assert done.code == 0
-    assert json.loads(done.out) == wanted
+    shown = json.loads(done.out)
+    assert shown == wanted
+    assert [row["source"] for row in shown["by_source"]] == ["multiply", "store"]
     assert done.out.count("\n") == 1
     assert not done.err
     with np.load(folder / "c.npz") as found:
