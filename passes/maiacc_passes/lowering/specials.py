@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from maiacc_passes.kernel.model import Word
+from maiacc_passes.kernel.model import View, Word
 from maiacc_passes.lowering.expr import Expr, Tile
 
 if TYPE_CHECKING:
@@ -30,30 +31,36 @@ def special(writer: Writer, expr: Expr) -> None:
 
 def _reduce(writer: Writer, expr: Expr) -> None:
     (x,) = expr.inputs
-    assert isinstance(x, Expr) and x.tile is not None
+    assert isinstance(x, Expr)
+    assert x.tile is not None
     gone = expr.fields["gone"]
     assert isinstance(gone, tuple)
     result = writer.tile(expr.store, expr.dims)
-    tile = _backwards(x.tile, gone) if expr.fields.get("last") else x.tile
-    views = {
-        "d": writer.view(result, expr.dims),
-        "a": writer.view(tile, (*expr.dims, *gone), len(expr.dims)),
-    }
+    source = writer.view(x.tile, (*expr.dims, *gone), len(expr.dims))
+    if expr.fields.get("last"):
+        source = _backwards(writer, x.tile, (*expr.dims, *gone), gone)
+    views = {"d": writer.view(result, expr.dims), "a": source}
     fields = {"op": REDUCTIONS[str(expr.fields["op"])]}
     writer.words.append(Word("reduce", "TVP", views, None, fields, writer.location))
     expr.tile = result
 
 
-def _backwards(tile: Tile, dims: tuple[int, ...]) -> Tile:
-    """A tile read from the end of some dims to their start."""
-    turned = {d: -s if d in dims else s for d, s in tile.strides.items()}
-    return Tile(tile.buffer, tile.dims, turned, tile.dtype)
+def _backwards(writer: Writer, tile: Tile, dims: tuple[int, ...], gone: tuple[int, ...]) -> View:
+    """Rows of a tile read from their end to their start."""
+    turned = {d: -s if d in gone else s for d, s in tile.strides.items()}
+    view = writer.view(
+        Tile(tile.buffer, tile.dims, turned, tile.dtype), dims, len(dims) - len(gone)
+    )
+    tiles = writer.tiling.tiles
+    ends = sum((tiles[d] - 1) * tile.strides.get(d, 0) for d in gone)
+    return replace(view, offset=view.offset + ends)
 
 
 def _convert(writer: Writer, expr: Expr) -> None:
     """From one type to another with one rounding, which a chain in fp32 would do twice."""
     (x,) = expr.inputs
-    assert isinstance(x, Expr) and x.tile is not None
+    assert isinstance(x, Expr)
+    assert x.tile is not None
     result = writer.tile(expr.store, expr.dims)
     views = {"d": writer.view(result, expr.dims), "a": writer.view(x.tile, expr.dims)}
     writer.words.append(Word("convert", "TVP", views, None, {}, writer.location))
