@@ -37,7 +37,7 @@ def schedule(plan: Plan, machine: Machine, keep: bool = False) -> Placed:
     """Places and schedules; kernels are changed. ``keep`` gives every tensor its own place, so that
     all of them can be read afterwards. Raises ``IRError`` E1502, E1503."""
     lives = Lives(plan.steps)
-    flow = flow_of(plan.steps)
+    flow = flow_of(plan.steps) or [Block()]
     for block in blocks_of(flow):
         for number, kernel in enumerate(block.kernels):
             places = place(kernel, machine, number % 2 == 1)
