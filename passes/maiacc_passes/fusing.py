@@ -85,6 +85,7 @@ class _Region:
         self.options = options
         self.group: dict[Op, _Group] = {}
         self.groups: list[_Group] = []
+        self.places = {op: number for number, op in enumerate(region)}
 
     def run(self) -> int:
         ops = list(self.region)
@@ -106,8 +107,36 @@ class _Region:
                     group.ops.append(op)
                     self.group[op] = group
                     group.needs |= self._needed(op) - {group}
+                    self._merge(op, group)
                     return
         self._start(op)
+
+    def _merge(self, op: Op, group: _Group) -> None:
+        """Takes other groups that make operands of an op into its own: gates, each a part of one
+        product, that meet again."""
+        for value in op.operands:
+            other = None if value is None else self._maker(value)
+            if value is None or other is None or other is group or not self._plain(other, group):
+                continue
+            path = self._path(value)
+            ops = sorted({*group.ops, *other.ops, *path}, key=lambda x: self.places[x])
+            between = (group.needs | other.needs) - {group, other}
+            apart = any(self._depends(g, group) or self._depends(g, other) for g in between)
+            if apart or not all(map(_inner, path)) or not self._fits(ops, contraction=False):
+                continue
+            group.ops = ops
+            group.needs = between
+            self.group |= dict.fromkeys(ops, group)
+            self.groups.remove(other)
+            for user in self.groups:
+                if other in user.needs:
+                    user.needs = (user.needs - {other}) | ({group} - {user})
+
+    def _plain(self, one: _Group, two: _Group) -> bool:
+        """Whether two groups of elementwise ops are few enough to be one."""
+        ops = [*one.ops, *two.ops]
+        kinds = (*ELEMENTWISE, Kind.VIEW)
+        return len(ops) < MOST and all(op.row.kind in kinds for op in ops)
 
     def _start(self, op: Op) -> None:
         group = _Group(op)

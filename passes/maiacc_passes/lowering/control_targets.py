@@ -49,7 +49,45 @@ def may_replace(steps: Sequence[Step], made: Buffer, target: Buffer) -> bool:
         for n, s in enumerate(steps)
         if any(v.buffer.root is root for v in (*reads_of(s), *writes_of(s)))
     ]
-    return bool(written) and max(touched, default=-1) < written[0]
+    last = max(touched, default=-1)
+    if not written or last < written[0]:
+        return bool(written)
+    step = steps[last]
+    alone = written == [last] and isinstance(step, Kernel)
+    return alone and isinstance(step, Kernel) and _in_place(step, made, root)
+
+
+def _in_place(kernel: Kernel, made: Buffer, target: Buffer) -> bool:
+    """Whether each tile stores elements of a buffer where it has loaded those of the target, and
+    nobody else has: all of them at the same places, and what is stored comes from what is loaded.
+    """
+    words = list(words_of(kernel.body))
+    stores = [word for word in words if any(v.buffer is made for v in word.writes())]
+    loads = [word for word in words if any(v.buffer is target for v in word.reads())]
+    if len(stores) != 1 or not _stores(stores[0], made):
+        return False
+    (store,) = stores
+    place = _place(store.views["d"])
+    for load in loads:
+        if load.kind != "copy" or load.queue not in ("LD0", "LD1"):
+            return False
+        if _place(load.views["a"]) != place or not _leads(words, load, store):
+            return False
+    touched = (v for w in words for v in (*w.reads(), *w.writes()) if v.buffer.root is target)
+    return sum(1 for _ in touched) == len(loads)
+
+
+def _place(view: View) -> tuple[object, ...]:
+    return view.axes, view.dims, view.offset, view.terms
+
+
+def _leads(words: Sequence[Word], load: Word, store: Word) -> bool:
+    """Whether what is stored is computed from what is loaded."""
+    fed = {view.buffer for view in load.writes()}
+    for word in words[words.index(load) + 1 : words.index(store)]:
+        if any(view.buffer in fed for view in word.reads()):
+            fed |= {view.buffer for view in word.writes()}
+    return store.views["a"].buffer in fed
 
 
 def replaced(steps: Sequence[Step], made: Buffer, target: Buffer) -> Renamed:
