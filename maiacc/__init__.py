@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from maiacc.options import CompileOptions
     from maiacc.program import Program, compile
     from maiacc.running.arrays import write_arrays
+    from maiacc.running.sources import document
     from maiacc_isa.asm import assemble
     from maiacc_isa.container import save
     from maiacc_isa.lint import prove
     from maiacc_sim.machine import Limits
-    from maiacc_sim.report import document
     from maiacc_sim.simulate import Options, Result, Session, simulate
     from maiacc_sim.tensors import random_inputs
     from maiacc_sim.trace.write import write_trace
@@ -36,7 +36,7 @@ _HOMES = {
     "Session": "maiacc_sim.simulate",
     "assemble": "maiacc_isa.asm",
     "compile": "maiacc.program",
-    "document": "maiacc_sim.report",
+    "document": "maiacc.running.sources",
     "prove": "maiacc_isa.lint",
     "random_inputs": "maiacc_sim.tensors",
     "read_program": "maiacc.files",

@@ -12,10 +12,9 @@ from maiacc.running.asking import request, shared_options
 from maiacc.running.critical import collapsed, queue_of, shares, word_of
 from maiacc.running.prepare import prepare
 from maiacc.running.roofline import roofline
-from maiacc.running.sources import by_source, sources
+from maiacc.running.sources import document, sources
 from maiacc.running.summary import bound_line, headline
 from maiacc_isa.program import Program
-from maiacc_sim.report import document
 from maiacc_sim.simulate import Result
 from maiacc_sim.timing.critical import Link
 
@@ -83,7 +82,6 @@ def profile_document(result: Result, critical: bool) -> dict[str, Any]:
             {**figures.plain(row), "spent": _spent(row.spent)}
             for row in figures.instructions(result)
         ],
-        "by_source": by_source(result),
         "sources": {
             "rows": [{"source": name, **_spent(spent)} for name, spent in by_node.rows],
             "overhead": by_node.overhead,

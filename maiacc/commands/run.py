@@ -15,10 +15,9 @@ from maiacc.running.arrays import write_arrays
 from maiacc.running.asking import Request, request, shared_options
 from maiacc.running.prepare import check_outputs, prepare
 from maiacc.running.scalar_logs import write_log
-from maiacc.running.sources import by_source
+from maiacc.running.sources import document
 from maiacc.running.summary import summary
 from maiacc_isa.errors import MaiaccError, Place, quote
-from maiacc_sim.report import document
 from maiacc_sim.simulate import LEVELS, Result
 from maiacc_sim.trace.write import ENDINGS, write_trace
 
@@ -75,7 +74,7 @@ def command(
     if trace is not None:
         write_trace(result.recording(trace_level), trace, window, trace_level)
     if as_json:
-        click.echo(json.dumps(document(result) | {"by_source": by_source(result)}))
+        click.echo(json.dumps(document(result)))
         return
     for number, line in enumerate(summary(result, asked.source)):
         click.echo(click.style(line, bold=not number))

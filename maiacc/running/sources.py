@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from maiacc.running.figures import NO_SOURCE, Spent, engine_words, spent_on
+from maiacc_sim import report
 from maiacc_sim.simulate import Result
 from maiacc_sim.timing.account import Reason, WordUse
 
@@ -85,3 +86,8 @@ def scopes(result: Result) -> list[tuple[str, int]]:
 
 #: Nodes whose names are no paths.
 OUTSIDE = "(no module)"
+
+
+def document(result: Result) -> dict[str, Any]:
+    """The document that ``maiacc run --json`` prints: the simulator's, and ``by_source``."""
+    return report.document(result) | {"by_source": by_source(result)}

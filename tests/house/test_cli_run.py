@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 import maiacc
 from house.run_programs import DEMO, LOADS, LONG, MANY, STUCK, Said, call
 from maiacc.running.arrays import write_arrays
-from maiacc.running.sources import by_source
+from maiacc.running.sources import document
 from maiacc_isa.asm import assemble
 from maiacc_isa.container import save
-from maiacc_sim.report import document
 from maiacc_sim.simulate import Options, simulate
 from maiacc_sim.tensors import random_inputs
 from support import PATHS
@@ -62,7 +61,7 @@ def demo_run() -> tuple[dict[str, Any], dict[str, Any]]:
     """What the demo gives in this process: the document, and its outputs."""
     program = assemble(DEMO, "demo.mist")
     result = simulate(program, random_inputs(program, 1))
-    return document(result) | {"by_source": by_source(result)}, result.outputs
+    return document(result), result.outputs
 
 
 def test_the_document_is_the_simulators(folder: Path) -> None:
