@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from math import prod
 
 from maiacc_isa.machine import Machine
+from maiacc_passes.kernel.views import AXES, DIMS
 from maiacc_passes.lowering.operands import Operand
 from maiacc_passes.lowering.shapes import GROUP, SPARSE_STEP, Product
 from maiacc_passes.lowering.tiling import Tiling, spreads
@@ -51,7 +52,7 @@ class Choice:
                 for depth in (32, 128, 512, 2048, 1 << 16):
                     self._ways(found, rows * block, columns * block, depth)
         yield from sorted(found, key=lambda t: (found[t], t.order, t.tiles))[:MOST]
-        yield self._least()
+        yield from self._least()
 
     def _ways(self, found: dict[Tiling, float], rows: int, columns: int, depth: int) -> None:
         shape, extents = self.product.shape, self.product.extents
@@ -64,6 +65,7 @@ class Choice:
             for number, d in enumerate(reversed(dims)):
                 tiles[d] = even(extents[d], max(1, left), 1 if number else unit)
                 left //= tiles[d]
+        self._narrow(tiles)
         cut = [d for d in range(len(tiles)) if tiles[d] < extents[d]]
         sums = [d for d in shape.k if d in cut]
         outer = [d for d in (*shape.batch, *shape.m, *shape.n) if d in cut]
@@ -74,15 +76,29 @@ class Choice:
             if tiling not in found and self._holds(tiling):
                 found[tiling] = self.cost(tiling)
 
-    def _least(self) -> Tiling:
+    def _narrow(self, tiles: list[int]) -> None:
+        """Gives dims the sizes that they must have, and outer ones of a convolution over three
+        axes size 1, so that views have few enough."""
+        shape = self.product.shape
+        for d, size in self.product.fixed:
+            tiles[d] = size
+        for d in (*shape.m, *shape.k):
+            if sum(tiles[x] > 1 for x in (*shape.m, *shape.k)) > DIMS:
+                tiles[d] = 1
+
+    def _least(self) -> Iterator[Tiling]:
+        """The smallest tiles, any of the dims dealt over tiles."""
         shape, extents = self.product.shape, self.product.extents
         outer = (*shape.batch, *shape.m, *shape.n)
         tiles = [1] * len(extents)
         if self.step > 1:
             tiles[shape.k[-1]] = self.step
-        order = tuple((d, "gtile" if d == outer[0] else "") for d in outer)
-        order += tuple((d, "") for d in shape.k)
-        return Tiling(self.machine, extents, tuple(tiles), order)
+        for d, size in self.product.fixed:
+            tiles[d] = size
+        sums = tuple((d, "") for d in shape.k)
+        for dealt in outer or (None,):
+            order = tuple((d, "gtile" if d == dealt else "") for d in outer)
+            yield Tiling(self.machine, extents, tuple(tiles), (*order, *sums))
 
     # ---- what fits ----------------------------------------------------------------------------
     def sizes(self, tiling: Tiling) -> tuple[int, int, int]:
@@ -90,6 +106,14 @@ class Choice:
         shape = self.product.shape
         m, n, k = (prod(tiling.tiles[d] for d in dims) for dims in (shape.m, shape.n, shape.k))
         return m, n, k
+
+    def _sayable(self, tiling: Tiling) -> bool:
+        """Whether views have few enough dims with boxes: each of those has an axis of its own."""
+        shape, a = self.product.shape, self.product.a
+        outer = (*shape.batch, *shape.m, *shape.n)
+        boxes = sum(a.boxed(axis, tiling) for axis in range(len(a.axes)))
+        most = AXES if boxes == len(a.axes) else AXES - 1
+        return boxes <= most and sum(tiling.ragged(d) for d in outer) < AXES
 
     def _holds(self, tiling: Tiling) -> bool:
         m, n, _ = self.sizes(tiling)
@@ -100,6 +124,7 @@ class Choice:
         return (
             acc <= self.machine.int("ttu.acc_blocks")
             and max(loads) <= DMA_BYTES
+            and self._sayable(tiling)
             and 2 * sum(loads) + 4 * m * n * self.sides <= room
         )
 

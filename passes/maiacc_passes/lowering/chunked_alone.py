@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from maiacc_passes.ir.graph import Module, Op, Region, Value
+from maiacc_passes.ir.graph import Op, Region, Value
 from maiacc_passes.ir.ops import OPS
-from maiacc_passes.ir.types import Type, tensor
+from maiacc_passes.ir.types import tensor
 from maiacc_passes.kernel.model import Buffer, Kernel
 from maiacc_passes.lowering.access import VIEWS, Access, viewed, whole
 from maiacc_passes.lowering.group import Group
-from maiacc_passes.lowering.vector import lower_vector
+from maiacc_passes.lowering.moves import Mover, access_copy
 
 #: Gives the kernels of a group.
 Lower = Callable[[Group], list[Kernel]]
@@ -26,9 +26,14 @@ def grouped(
     op: Op,
     given: Sequence[Access | None],
     outputs: Sequence[Buffer],
+    part: Access | None = None,
+    **attrs: object,
 ) -> tuple[Group, Op]:
     """A group of one op, like another op of a group but for where its operands are; constants
-    stay what they are where no access is given. The op in the group, too."""
+    stay what they are where no access is given. The op in the group, too.
+
+    With ``part`` the result is that much of the only output; other attributes replace those of
+    the op."""
     region = Region()
     operands: list[Value | None] = []
     inputs: dict[Value, Access] = {}
@@ -36,16 +41,19 @@ def grouped(
         if value is None or access is None:
             operands.append(value)
             continue
-        param = region.add_param(value.type)
+        param = region.add_param(tensor(access.dtype or access.buffer.dtype, access.sizes))
         inputs[param] = access
         operands.append(param)
     kinds = [value.type for value in op.results]
-    inner = Op(op.row, operands, dict(op.attrs), kinds, (), op.location)
+    if part is not None:
+        kinds = [kinds[0].with_shape(part.sizes)]
+    inner = Op(op.row, operands, {**op.attrs, **attrs}, kinds, (), op.location)
     region.append(inner)
     region.append(Op(OPS["yield"], inner.results, {}, ()))
     outer = Op(OPS["group"], [], {}, kinds, [region], op.location)
     places = dict(zip(inner.results, outputs, strict=True))
-    made = Group(name, outer, group.machine, inputs, places, group.constants)
+    parts = {} if part is None else {inner.results[0]: part}
+    made = Group(name, outer, group.machine, inputs, places, group.constants, parts)
     return made, inner
 
 
@@ -67,7 +75,8 @@ def one_by_one(group: Group, lower: Lower) -> list[Kernel]:
             access[op.result] = found
             if op.result not in group.outputs:
                 continue
-            kernels += _kept(group, op, found, group.outputs[op.result], f"{group.name}.k{number}")
+            target = whole(group.outputs[op.result], op.result.type.shape)
+            kernels += kept(group, op, found, target, f"{group.name}.k{number}")
             continue
         outputs = []
         for index, value in enumerate(op.results):
@@ -85,18 +94,13 @@ def one_by_one(group: Group, lower: Lower) -> list[Kernel]:
 def copied(group: Group, op: Op, access: Access, name: str) -> tuple[Access, list[Kernel]]:
     """A dense copy of a view, and the kernels that make it."""
     dtype = access.dtype or access.buffer.dtype
-    buffer = Buffer(name, dtype, access.sizes, "hbm")
-    return whole(buffer, access.sizes), _kept(group, op, access, buffer, name)
+    target = whole(Buffer(name, dtype, access.sizes, "hbm"), access.sizes)
+    return target, kept(group, op, access, target, name)
 
 
-def _kept(group: Group, op: Op, access: Access, buffer: Buffer, name: str) -> list[Kernel]:
-    """Kernels that copy a view into a buffer."""
-    kind: Type = tensor(access.dtype or access.buffer.dtype, access.sizes)
-    value = Module().main.add_param(kind)
-    row = OPS["cvt"]
-    move = Op(row, [value], row.full_attrs({"to": kind.dtype}), [kind], (), op.location)
-    made, _ = grouped(group, name, move, [access], [buffer])
-    return [lower_vector(made)]
+def kept(group: Group, op: Op, access: Access, target: Access, name: str) -> list[Kernel]:
+    """Kernels that copy what an access shows to another place."""
+    return Mover(group.machine, name, op.location, "copy").kernels([access_copy(access, target)])
 
 
 def dense_input(group: Group, op: Op, number: int = 0) -> Access:

@@ -40,6 +40,8 @@ class Group:
     inputs: Mapping[Value, Access]
     outputs: Mapping[Value, Buffer]
     constants: Constants
+    #: Where outputs go that are no whole buffers.
+    parts: Mapping[Value, Access] = field(default_factory=dict)
     ops: list[Op] = field(init=False)
     space: Space = field(init=False)
     access: dict[Value, Access] = field(init=False)
@@ -202,7 +204,8 @@ class Group:
                     compute = "fp32" if value.type.element.is_float else "int64"
                     moved = Expr("mov", (expr,), layout, compute, dtype)
                     tile = writer.get(moved, layout, dtype)
-            writer.store(tile, whole(buffer, value.type.shape), dims)
+            target = self.parts.get(value) or whole(buffer, value.type.shape)
+            writer.store(tile, target, dims)
 
     def _maker(self, value: Value) -> object:
         return self.op.location if value.op is None else value.op.location

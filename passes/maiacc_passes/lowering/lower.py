@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from maiacc_isa.machine import Machine
+from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import NOWHERE, Module, Op, Region, Value, Weight
 from maiacc_passes.ir.table import Kind
 from maiacc_passes.ir.types import Type
@@ -16,15 +17,18 @@ from maiacc_passes.kernel.model import Buffer, Kernel
 from maiacc_passes.kernel.plan import Output, Plan, Step
 from maiacc_passes.lowering.access import VIEWS, Access, viewed, whole
 from maiacc_passes.lowering.blocks import lower_blocks
+from maiacc_passes.lowering.chunked import lower_reduction
+from maiacc_passes.lowering.chunked_alone import one_by_one
 from maiacc_passes.lowering.contraction import lower_contraction
 from maiacc_passes.lowering.control import lower_control
 from maiacc_passes.lowering.control_moves import Move, moving
 from maiacc_passes.lowering.copies import lower_concat, lower_copy, lower_pad
+from maiacc_passes.lowering.convolutions import lower_convolution
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.pools import lower_pool
 from maiacc_passes.lowering.pools import lower_pool
 from maiacc_passes.lowering.recipes import unsupported
-from maiacc_passes.lowering.vector import lower_vector
+from maiacc_passes.lowering.vector import RETRIED, lower_vector
 
 
 def lower(module: Module, machine: Machine) -> Plan:
@@ -184,6 +188,7 @@ LOWERINGS: dict[str, Lowering] = {
     "pad": lower_pad,
     **dict.fromkeys(("pool_max", "pool_argmax", "pool_sum", "pool_avg"), lower_pool),
     **dict.fromkeys(("pool_max", "pool_argmax", "pool_sum", "pool_avg"), lower_pool),
+    "conv": lower_convolution,
 }
 
 #: Kinds of ops that one pass over tiles computes.
@@ -195,11 +200,23 @@ def lowered(group: Group) -> list[Kernel]:
     if not any(buffer.size for buffer in group.outputs.values()):
         return []
     ops = [op for op in group.ops if op.results[0] not in group.access]
+    try:
+        return _together(group, ops)
+    except IRError as refusal:
+        # What does not fit as one kernel may fit op by op.
+        if refusal.code not in RETRIED or len(ops) < 2:
+            raise
+        return one_by_one(group, lowered)
+
+
+def _together(group: Group, ops: list[Op]) -> list[Kernel]:
     for op in ops:
         if op.name in LOWERINGS:
             return LOWERINGS[op.name](group, op)
     if not ops:
         return lower_copy(group)
+    if len(ops) == 1 and ops[0].row.kind is Kind.REDUCE:
+        return lower_reduction(group, ops[0])
     if all(op.row.kind in VECTOR for op in ops):
         return [lower_vector(group)]
     other = next(op for op in ops if op.row.kind not in VECTOR)

@@ -36,7 +36,7 @@ class Operand:
             for (moves, start), size, stride in zip(
                 axes, access.sizes, access.strides, strict=True
             )
-            if moves
+            if moves or start
         ]
         self.order = sorted(range(len(self.axes)), key=lambda i: (-abs(self.axes[i][3]), i))
 
@@ -62,6 +62,14 @@ class Operand:
         """The tile in memory, in the order of strides."""
         return tuple(self.reach(axis, tiling) for axis in self.order) or (1,)
 
+    def boxed(self, axis: int, tiling: Tiling) -> bool:
+        """Whether a tile may touch coordinates that an axis does not have."""
+        moves, start, size, _ = self.axes[axis]
+        last = start + sum(
+            step * (tiling.extents[d] // self.shared.get(d, 1) - 1) for d, step in moves.items()
+        )
+        return start < 0 or last >= size or any(tiling.ragged(d) for d in moves)
+
     def load(
         self, tiling: Tiling, buffer: Buffer, queue: str, weights: bool, location: Location
     ) -> Word:
@@ -74,13 +82,8 @@ class Operand:
                 for d, step in moves.items()
                 if d in tiling.spreads
             )
-            reach = self.reach(axis, tiling)
-            plain = len(moves) == 1 and not start and not tiling.ragged(next(iter(moves)))
-            whole = plain and tiling.extents[next(iter(moves))] == size * self.shared.get(
-                next(iter(moves)), 1
-            )
-            inside = whole or (not terms and start == 0 and reach <= size)
-            sides.append(Side(reach, stride, None if inside else size, start, terms))
+            extent = size if self.boxed(axis, tiling) else None
+            sides.append(Side(self.reach(axis, tiling), stride, extent, start, terms))
         source = strided(
             self.access.buffer, sides, offset=self.access.offset, dtype=self.access.dtype
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from maiacc_passes.ir.graph import Op, Value
@@ -11,7 +11,6 @@ from maiacc_passes.ir.vocabulary.contractions import split_spec
 from maiacc_passes.lowering.access import Access
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.operands import Operand
-from maiacc_passes.lowering.recipes import unsupported
 
 #: Ops with a right operand in 2:4 form: values, and their positions behind them.
 SPARSE = frozenset({"contract_sparse", "conv_sparse"})
@@ -51,6 +50,8 @@ class Product:
     shape: Shape
     extents: tuple[int, ...]
     scales: tuple[Operand, ...] = ()
+    #: Tile sizes that dims must have.
+    fixed: tuple[tuple[int, int], ...] = ()
 
     @property
     def operands(self) -> tuple[Operand, ...]:
@@ -203,10 +204,34 @@ class _Reader:
         if groups == 1:
             a = Operand("a", self._located(0), [_move(n), _move(channels), *spatial])
             return self._product(a, axes, Shape((), rows, mine, sums))
-        if sizes[1] == 1 and groups == sizes[0]:
-            a = Operand("a", self._located(0), [_move(n), _move(columns), *spatial])
-            return self._product(a, axes, Shape(mine, rows, (), sums))
-        raise unsupported(self.op, "groups of several channels")
+        assert isinstance(groups, int)
+        assert columns is not None
+        return self._grouped(groups, columns, (n, channels), spatial, (rows, sums), axes)
+
+    def _grouped(
+        self,
+        groups: int,
+        columns: int,
+        outer: tuple[int | None, int | None],
+        spatial: Sequence[tuple[dict[int, int], int]],
+        shape: tuple[tuple[int, ...], tuple[int, ...]],
+        axes: Sequence[tuple[dict[int, int], int]],
+    ) -> Product:
+        """Groups with one result channel are a batch. Others have a turn of the loop over channels
+        each: the tile is what belongs to one, and moves on by the channels that it reads."""
+        (n, channels), (rows, sums) = outer, shape
+        depth = self._operand(0).type.shape[1] // groups
+        mine = self.op.result.type.shape[1] // groups
+        moves = {columns: depth}
+        if channels is not None:
+            moves[channels] = 1
+        axis = [_move(n), (moves, 0), *spatial]
+        if mine == 1:
+            a = Operand("a", self._located(0), axis)
+            return self._product(a, axes, Shape((columns,), rows, (), sums))
+        a = Operand("a", self._located(0), axis, {columns: mine})
+        found = Shape((), rows, (columns,), sums)
+        return replace(self._product(a, axes, found), fixed=((columns, mine),))
 
 
 def _move(dim: int | None) -> tuple[dict[int, int], int]:

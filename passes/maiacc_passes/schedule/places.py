@@ -12,10 +12,14 @@ from dataclasses import dataclass, field
 
 from maiacc_isa.machine import Machine
 from maiacc_passes.ir.errors import IRError
-from maiacc_passes.kernel.model import Buffer, Kernel, Loop, loops_of, words_of
+from maiacc_passes.ir.types import ELEMENTS
+from maiacc_passes.kernel.model import Buffer, Kernel, Loop, View, loops_of, words_of
 
 #: Queues that load.
 LOADS = frozenset({"LD0", "LD1", "CLD"})
+
+#: The most bytes that a DMA word moves.
+DMA_BYTES = 1 << 18
 
 #: Addresses in a tile are multiples of this many bytes.
 UNIT = 64
@@ -79,6 +83,8 @@ def place(kernel: Kernel, machine: Machine, high: bool) -> Places:
             loaded |= {view.buffer for view in word.writes()}
         if word.weights:
             weights |= {view.buffer for view in word.writes()}
+        if word.kind in ("copy", "turn") and _moved(word.views["d"]) > DMA_BYTES:
+            raise _refusal(kernel, machine)
     turning = _turning(kernel)
     wish = {
         buffer: 2 if loop in turning and len(queues.get(buffer, ())) > 1 else 1
@@ -93,12 +99,20 @@ def place(kernel: Kernel, machine: Machine, high: bool) -> Places:
         found = _placed(slots, weights, machine, high)
         if found is not None:
             return found
-    raise IRError(
+    raise _refusal(kernel, machine)
+
+
+def _moved(view: View) -> int:
+    return view.size * ELEMENTS[view.type].bits // 8
+
+
+def _refusal(kernel: Kernel, machine: Machine) -> IRError:
+    return IRError(
         "E1502",
         f"{kernel.title or kernel.name} needs more memory than a tile has",
         expected=f"at most {machine.space_bytes('tsram'):,} bytes and "
-        f"{machine.space_bytes('acc'):,} of accumulators",
-        found=", ".join(f"{b.name} {b.bytes:,}" for b, _ in declared),
+        f"{machine.space_bytes('acc'):,} of accumulators, {DMA_BYTES:,} in a transfer",
+        found=", ".join(f"{b.name} {b.bytes:,}" for b, _ in buffers_of(kernel)),
         nodes=kernel.location.nodes,
     )
 
