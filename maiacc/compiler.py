@@ -16,7 +16,6 @@ from maiacc_passes.empties import Empties
 from maiacc_passes.expanding import Expand
 from maiacc_passes.folding import Fold
 from maiacc_passes.fusing import Fuse
-from maiacc_passes.handing import HandOut
 from maiacc_passes.integer import Integer
 from maiacc_passes.ir.graph import Module
 from maiacc_passes.kernel.plan import Plan
@@ -61,7 +60,6 @@ def passes_for(
     passes += [
         Precision(options.precision),
         Turns(),
-        HandOut(),
         Fuse(tiles=tiles, whole=machine.space_bytes("tsram") // 48, alone=alone),
     ]
     return passes
