@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from maiacc.verifying.known import EXACT, Known, all_exact, ulp
+from maiacc.verifying.known import EXACT, Known, all_exact, stored, ulp
 from maiacc_passes.ir.expand import expansion
 from maiacc_passes.ir.graph import Op, Region, Value
 from maiacc_passes.ir.table import Kind, operand_types
@@ -31,11 +31,19 @@ class Bounds:
     rule is known for: their results may be anything. ``lifted`` results are those of exact
     arithmetic throughout; else roundings of what is exact are known. ``factors`` is what operands
     of products may be rounded by, as part of their size; with ``narrowed``, constants of narrow
-    types are roundings of what is meant."""
+    types are roundings of what is meant; with ``between``, every op may keep its results in
+    memory, in their type."""
 
-    def __init__(self, lifted: bool = False, factors: float = 0.0, narrowed: bool = False) -> None:
+    def __init__(
+        self,
+        lifted: bool = False,
+        factors: float = 0.0,
+        narrowed: bool = False,
+        between: bool = False,
+    ) -> None:
         self.lifted = lifted
         self.narrowed = narrowed
+        self.between = between
         self.undecided: dict[Op, int] = {}
         self.decisions = 0
         self.unbounded: set[str] = set()
@@ -90,11 +98,19 @@ class Bounds:
         rule = RULES.get(op.name)
         with np.errstate(all="ignore"):
             if rule is not None:
-                found = rule(self, op, operands)
-                return [found] if isinstance(found, Known) else list(found)
+                made = rule(self, op, operands)
+                found = [made] if isinstance(made, Known) else list(made)
+                return self._kept(op, found) if self.between else found
             if op.row.expand is not None:
                 return self.expanded(op, operands)
             return self._unknown(op, operands)
+
+    @staticmethod
+    def _kept(op: Op, found: list[Known]) -> list[Known]:
+        return [
+            stored(x, value.type.element, lifted=x.bound is not None)
+            for x, value in zip(found, op.results, strict=True)
+        ]
 
     def expanded(self, op: Op, operands: Sequence[Known | None]) -> list[Known]:
         """A composite by what it stands for."""

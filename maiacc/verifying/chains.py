@@ -57,9 +57,16 @@ def ends(found: Arrays, exact: Arrays, known: Mapping[str, Known]) -> list[Line]
             meant = Known(array, known[name].slack)
         judged = judge(name, found[name], meant)
         if judged.verdict in (WITHIN, OPEN_, WRONG) and worthless(meant):
-            judged.verdict = UNJUDGED
+            # No bound excuses what is no number.
+            judged.verdict = WRONG if _odd(found[name], array) else UNJUDGED
         lines.append(Line(name, (), (), [judged]))
     return lines
+
+
+def _odd(found: Array, exact: Array) -> bool:
+    """Whether something is infinite or no number that should not be."""
+    x, y = found.astype(np.float64), exact.astype(np.float64)
+    return bool((~np.isfinite(x) & np.isfinite(y)).any())
 
 
 def apart(a: Arrays, b: Arrays) -> float:
@@ -115,17 +122,20 @@ class Passes:
         if apart(self._bits, bits):
             exact = evaluate(module, self.inputs, lift=True)
             judged.error = apart(self._exact, exact)
-            judged.verdict, judged.bound, note = self._verdict(name, module, judged.error, exact)
+            judged.verdict, judged.bound, note = self._verdict(name, module, bits, exact)
             self._exact = exact
         self._bits = bits
         self.lines.append(Line(name, (), (), [judged], note))
 
     def _verdict(
-        self, name: str, module: Module, error: float, exact: Arrays
+        self, name: str, module: Module, bits: Arrays, exact: Arrays
     ) -> tuple[str, float, str]:
         """Of a pass that changed bits."""
+        error = apart(self._exact, exact)
         if name in self.changes:
             return UNJUDGED, float("inf"), self.changes[name]
+        if any(_odd(bits[x], self._bits[x]) for x in bits):
+            return WRONG, 0.0, "makes what is infinite or no number"
         if error <= LOST:
             return WITHIN, LOST, "the same in exact arithmetic"
         if self.promises.get(name) == "bit":

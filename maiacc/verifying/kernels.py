@@ -97,7 +97,9 @@ def _last_uses(compiled: Compiled) -> dict[Op, list[Value]]:
 
 
 def _judged(kept: Kept, op: Op) -> Line:
-    bounds = Bounds()
+    name = _kernel_name(kept, op)
+    apart = any(k.name.startswith(f"{name}.") for k in kept.compiled.placed.plan.kernels)
+    bounds = Bounds(between=apart)
     known = analysed(bounds, kept, op)
     tensors = [
         judge(kept.name_of(value), kept.take(value), x)
@@ -105,7 +107,7 @@ def _judged(kept: Kept, op: Op) -> Line:
         if value in kept.compiled.placed.plan.results
     ]
     note = ", ".join(f"no bound for {name}" for name in sorted(bounds.unbounded))
-    return Line(_kernel_name(kept, op), ops_of(op), op.location.nodes, tensors, note)
+    return Line(name, ops_of(op), op.location.nodes, tensors, note)
 
 
 def _kernel_name(kept: Kept, op: Op) -> str:

@@ -59,7 +59,8 @@ def lines(found: Verified) -> Iterator[str]:
 def _blame(found: Verified) -> Iterator[str]:
     """What is wrong first."""
     if found.findings:
-        yield f"first wrong: the program is not proven; nodes {', '.join(found.blamed) or 'none'}"
+        yield f"not proven: kernels {', '.join(found.suspects) or 'unknown'}"
+        yield f"  nodes    {', '.join(found.blamed)}"
     for what, line in (("kernel", found.first_kernel), ("op", found.first_op)):
         if line is not None and line.worst is not None:
             yield f"first wrong {what}: {line.name}, {', '.join(line.ops)}"
@@ -102,6 +103,7 @@ def document(found: Verified) -> dict[str, Any]:
             "op": _first_op(found),
             "pass": _name(found.first_pass),
             "nodes": list(found.nodes),
+            "suspects": list(found.suspects),
         },
         "looks": found.cause,
         "program_differs": list(found.program_differs),

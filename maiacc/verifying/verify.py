@@ -55,7 +55,8 @@ class Asked:
 
 @dataclass
 class Verified:
-    """What came out. ``findings`` are the prover's; ``kernels``, ``ops``, ``passes`` and
+    """What came out. ``findings`` are the prover's, with the nodes that are
+    ``blamed`` and the kernels that are ``suspects``; ``kernels``, ``ops``, ``passes`` and
     ``outputs`` say what was judged; ``diverging`` is the op of the module, with the kernels that
     were compiled, where the first wrong kernel is. ``seconds`` of the clock by step."""
 
@@ -65,6 +66,7 @@ class Verified:
     outputs: list[Line] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     blamed: tuple[str, ...] = ()
+    suspects: tuple[str, ...] = ()
     program_differs: tuple[str, ...] = ()
     compiled: Compiled | None = None
     diverging: Op | None = None
@@ -194,6 +196,11 @@ def _run(
         found.findings = [str(finding) for finding in report.findings]
         sites = [f.site for f in report.findings if f.site is not None]
         found.blamed = tuple(dict.fromkeys(node for site in sites for node in site.origin))
+        found.suspects = tuple(
+            kernel.name
+            for kernel in compiled.placed.plan.kernels
+            if set(kernel.location.nodes) & set(found.blamed)
+        )
         return None
     tell("running")
     result = simulate(compiled.program, dict(inputs), options=Options(engine="native"))
