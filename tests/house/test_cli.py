@@ -115,7 +115,7 @@ def test_broken_pipe_is_no_error() -> None:
 
 
 def test_demo_assembles_proves_and_disassembles(tmp_path: Path) -> None:
-    done = maiacc("demo", cwd=tmp_path)
+    done = maiacc("demo", "--mist", cwd=tmp_path)
     assert done.code == 0, done.err
     for word in ("assembled", "proven", "disassembled", "TTU mm"):
         assert word in done.out
