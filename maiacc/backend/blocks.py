@@ -47,7 +47,7 @@ class BlockWriter:
         self._origin: tuple[str, ...] = ()
         codes = load().sources
         self._code = {name: codes[name].code for name in ("L", "tile", "cluster", "gtile")}
-        self._registers = 0
+        self._registers = self._ids = 0
         self._places = Places()
         self._declared: dict[Buffer, Loop | None] = {}
         self._live: dict[int, Scalar] = {}
@@ -113,7 +113,7 @@ class BlockWriter:
     def _kernel(self, kernel: Kernel, places: Places) -> None:
         self._places = places
         self._declared = dict(buffers_of(kernel))
-        self._registers = 0
+        self._registers = self._ids = 0
         self._origin = kernel.location.nodes
         scope = _Scope()
         self._slots(kernel.body, None, scope)
@@ -138,10 +138,15 @@ class BlockWriter:
                     self._add(w.set_register(_roles(node), register))
                 self._slots(node.body, node, scope)
 
-    def _register(self) -> int:
-        self._registers += 1
-        if self._registers > self._limit:
+    def _register(self, ids: bool = False) -> int:
+        """A register of a kernel. Those that hold numbers of instances are others than those that
+        count slots, in all kernels: so the prover sees that instances differ in addresses only."""
+        if self._registers + self._ids >= self._limit:
             raise MaiaccError("E1504", "a kernel needs more registers than there are")
+        if ids:
+            self._ids += 1
+            return self._limit - self._ids
+        self._registers += 1
         return self._registers - 1
 
     def _loop(self, loop: Loop, scope: _Scope) -> None:
@@ -173,7 +178,7 @@ class BlockWriter:
         mine = self._code[loop.spread]
         if loop.trips == 1:
             return ((mine, 1),)
-        register = self._register()
+        register = self._register(ids=True)
         terms = ((mine, 1), (counter, instances(self.machine, loop.spread)))
         own = TILE if loop.spread != "cluster" else roles
         self._add(w.set_register(own, register, 0, terms))
