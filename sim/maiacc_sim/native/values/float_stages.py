@@ -19,6 +19,7 @@ from maiacc_sim.native.lang.operations import (
     lshr,
     magnitude,
     rint,
+    smallest,
     sqrt,
     trunc,
     unordered,
@@ -221,12 +222,30 @@ def _loop(stage: str, lanes: Any) -> Any:
     return row
 
 
+def _paired_loop(stage: str, lanes: Any) -> Any:
+    """As ``_loop`` for stages of many steps that wait for each other: 32 numbers at a time, so that
+    one half can go on while the other waits."""
+
+    @native(name=f"row_{stage}", export=True)
+    def row(x: Array[f32], y: Array[f32], z: Array[f32], out: Array[f32], n: i64) -> None:
+        for i in range(0, n, 32):
+            j = smallest(i + 16, n - 16)
+            one = lanes(f32x16.load(x, i), f32x16.load(y, i), f32x16.load(z, i))
+            two = lanes(f32x16.load(x, j), f32x16.load(y, j), f32x16.load(z, j))
+            one.store(out, i)
+            two.store(out, j)
+
+    return row
+
+
 def float_rows(functions: dict[str, Any]) -> dict[str, Any]:
     """The rows of all stages of class float by name; ``functions`` are the lanes of those that
     ``functions.fn`` defines."""
     found = {}
     for stage in load().stages.values():
         if "float" in stage.classes:
-            lanes = functions[stage.function] if stage.function else FLOAT_LANES[stage.name]
-            found[stage.name] = _loop(stage.name, lanes)
+            if stage.function is None:
+                found[stage.name] = _loop(stage.name, FLOAT_LANES[stage.name])
+            else:
+                found[stage.name] = _paired_loop(stage.name, functions[stage.function])
     return found
