@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from math import prod
 from types import EllipsisType
 
@@ -44,6 +45,7 @@ MAGNITUDE = 4
 INDEX = 3
 
 
+@cache
 def host_dtype(dtype: str) -> np.dtype[np.generic]:
     """The numpy type of a tensor's arrays: its own, or that of its codes."""
     t = load().dtypes[dtype]
@@ -151,8 +153,11 @@ def _parts(
 def _codes(tensor: Tensor, value: Array) -> Array:
     """The codes of an array of the host. Raises ``MaiaccError`` E1203."""
     wanted, held = host_dtype(tensor.dtype), container(tensor.dtype)
-    foreign = value.dtype.name == FOREIGN.get(tensor.dtype) and value.itemsize == held.itemsize
-    if value.shape != tensor.shape or not (value.dtype == wanted or foreign):
+    native = value.dtype == wanted
+    # The name of a type takes numpy long.
+    foreign = not native and value.dtype.name == FOREIGN.get(tensor.dtype)
+    foreign = foreign and value.itemsize == held.itemsize
+    if value.shape != tensor.shape or not (native or foreign):
         raise MaiaccError(
             "E1203",
             f"the array for {quote(tensor.name)} does not fit",
@@ -165,7 +170,7 @@ def _codes(tensor: Tensor, value: Array) -> Array:
     mask = (1 << load().dtypes[tensor.dtype].bits) - 1
     if foreign:
         codes = codes & held.type(mask)  # ml_dtypes extends the sign of int4
-    elif mask < np.iinfo(held).max and codes.size and codes.max() > mask:
+    elif mask >> 8 * held.itemsize - 1 == 0 and codes.size and codes.max() > mask:
         raise MaiaccError(
             "E1203",
             f"the array for {quote(tensor.name)} holds numbers that are no codes",

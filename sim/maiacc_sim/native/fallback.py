@@ -77,7 +77,7 @@ class Fallback:
     def check_over(self) -> None:
         """Raises ``Trap`` deadlock if the block is not at its end though nothing can go on."""
         m = self.machine
-        waiting = np.flatnonzero(m.state.queues["count"])
+        waiting = m.state.queues["count"].nonzero()[0]
         controls = m.state.instances["control"]
         if not len(waiting) and controls["done"].all():
             return

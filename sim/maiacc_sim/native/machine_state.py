@@ -56,6 +56,7 @@ class MachineState:
         self.params = np.zeros(max(1, len(program.parameters)), np.int64)
         self.memories = memories
         self.first_queue: dict[int, int] = {}
+        self._shown: BlockImage | None = None
         self._instances()
         self._record()
         self.scratch = [self._scratch() for _ in range(threads)]
@@ -159,14 +160,16 @@ class MachineState:
         """Every queue empty, every counter with its first tokens; these counters."""
         m = self.record[0]
         counters = image.initial.copy()
-        image.show(m)
+        if image is not self._shown:
+            image.show(m)
+            self.instances["steps"] = image.step_addresses[self.instances["role"]]
+            self._shown = image
         m["counters"] = counters.ctypes.data
         for name in ("head", "count", "barriers", "arrived", "met", "executed"):
             self.queues[name] = 0
         controls = self.instances["control"]
         for name in ("at", "walked", "done", "depth"):
             controls[name] = 0
-        self.instances["steps"] = image.step_addresses[self.instances["role"]]
         m["ready_head"] = m["ready_tail"] = 0
         self.states[:] = 0
         self.flags[:] = 0
@@ -179,7 +182,7 @@ class MachineState:
     def take_logs(self, log: dict[int, list[int]]) -> None:
         """Moves loaded scalars from the records to a log."""
         logged = self.instances["control"]["logged"]
-        for number in np.flatnonzero(logged).tolist():
+        for number in logged.nonzero()[0].tolist():
             found = self.logs[number, : logged[number]].tolist()
             log.setdefault(number, []).extend(found)
             self.instances[number]["control"]["logged"] = 0

@@ -86,6 +86,7 @@ class NativeMemories(Memories):
                 self._seal(owner)
                 if space.name in LAZY:
                     self._loosen(owner)
+        self._hbm = [owner for owner in self.pieces if owner.space == "hbm"]
 
     def _loosen(self, owner: Owner) -> None:
         """Lets native code put off copies into a memory."""
@@ -150,9 +151,8 @@ class NativeMemories(Memories):
         """Gives outputs and states bytes that nobody else has."""
         for (start, end), kind in self._tensors.items():
             if kind in ("output", "state"):
-                for owner in self.pieces:
-                    if owner.space == "hbm":
-                        self._exchange(owner, start, np.empty(end - start, np.uint8))
+                for owner in self._hbm:
+                    self._exchange(owner, start, np.empty(end - start, np.uint8))
 
     # ---- what the host gives and takes -------------------------------------------------------
     def lend(self, owner: Owner, start: int, data: Bytes) -> None:
