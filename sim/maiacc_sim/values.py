@@ -26,7 +26,9 @@ Arrays = dict[str, NDArray[Any]]
 @dataclass
 class Executed:
     """What a run with values leaves behind. ``words`` counts engine words and scalar loads,
-    ``asked`` those by instruction that a native run left to the reference simulator."""
+    ``asked`` those by instruction that a native run left to the reference simulator. Native
+    ``memories`` have inputs and outputs in common with the caller, and may leave in them what a
+    program copied: they are what the run left as long as nobody changes an array."""
 
     outputs: Arrays
     log: Log

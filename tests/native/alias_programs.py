@@ -14,6 +14,9 @@ from functools import partial
 #: Bytes of the memory of a tile and of a cluster, and of what stands in HBM.
 ROOM, HOST = 512, 2048
 
+#: Bytes of an output for what is stored as soon as it is computed, for each tile.
+ONWARD = 1024
+
 #: Turns of a loop.
 TURNS = 3
 
@@ -24,10 +27,14 @@ weight W : uint8[{HOST}] @ {HOST} = hex "WEIGHT"
 input  K : int32[16] @ {2 * HOST}
 output Y : uint8[4, {ROOM}] @ {3 * HOST}
 output Z : uint8[2, {ROOM}] @ {4 * HOST}
+output V : uint8[4, {ONWARD}] @ {6 * HOST}
+output U : int32[4, {ONWARD // 4}] @ {8 * HOST}
 block main {{
   buffer t : uint8[{ROOM}] @tsram 0x0
   buffer w : int32[{ROOM // 4}] @tsram 0x0
   buffer n : int32[16] @tsram {ROOM}
+  buffer r : uint8[{ONWARD}] @tsram {2 * ROOM}
+  buffer q : int32[{ONWARD // 4}] @tsram {2 * ROOM}
   buffer c : uint8[{ROOM}] @csram 0x0
   buffer z : uint8[4, {ROOM}] @hbm {5 * HOST}
   chain sum : int32 = add(a, b)
@@ -46,6 +53,8 @@ class Writer:
         self.words: list[tuple[str, str]] = []
         #: The first and the last word of a loop.
         self.first = self.last = -1
+        #: Elements of the last two outputs that are written.
+        self.stored = {"V": 0, "U": 0}
 
     def word(self, queue: str, text: str) -> None:
         """A word."""
@@ -203,10 +212,37 @@ def put(writer: Writer) -> None:
 def store(writer: Writer) -> None:
     """A part of the tile's memory goes to HBM."""
     (start, size), rng = writer.part(), writer.rng
-    source = f"t{{i:{size}}}[{start} + i]"
-    writer.word(
-        "ST", f"copy z{{m:1, i:{size}}}[gtile, {rng.randrange(ROOM - size + 1)} + i], {source}"
-    )
+    source, at = f"t{{i:{size}}}[{start} + i]", rng.randrange(ROOM - size + 1)
+    writer.word("ST", f"copy z{{m:1, i:{size}}}[gtile, {at} + i], {source}")
+
+
+def compute_and_store(writer: Writer) -> None:
+    """What is computed goes to an output by the next word: all, other bytes, or in another order."""
+    rng = writer.rng
+    kind, to, unit = rng.choice((("t", "V", 1), ("w", "U", 4)))
+    start, size = writer.part(unit)
+    turns, at = TURNS if writer.first >= 0 > writer.last else 1, writer.stored[to]
+    if at + turns * size > ONWARD // unit:
+        return
+    writer.stored[to] += turns * size
+    found = f"{kind}{{i:{size}}}[{start} + i]"
+    writer.word("TVP", f"vmap {found}, {found} chain=more")
+    if rng.random() < 0.2:
+        found = f"{kind}{{i:{size}}}[{rng.randrange(ROOM // unit - size + 1)} + i]"
+    elif rng.random() < 0.1:
+        found = f"{kind}{{i:{size}}}[{start + size - 1} - i]"
+    place = f"{at} + {size}*round" if turns > 1 else f"{at}"
+    writer.word("ST", f"copy {to}{{m:1, i:{size}}}[gtile, {place} + i], {found}")
+
+
+def fill_up(writer: Writer) -> None:
+    """What is not yet written of the last two outputs."""
+    for to, source, unit in (("V", "r", 1), ("U", "q", 4)):
+        at = writer.stored[to]
+        size = ONWARD // unit - at
+        words = f"{to}{{m:1, i:{size}}}[gtile, {at} + i], {source}{{i:{size}}}[i]"
+        if size:
+            writer.word("ST", f"copy {words}")
 
 
 WORDS: dict[Callable[[Writer], None], int] = {
@@ -221,6 +257,7 @@ WORDS: dict[Callable[[Writer], None], int] = {
     put: 1,
     add: 2,
     store: 2,
+    compute_and_store: 4,
 }
 
 
@@ -230,9 +267,11 @@ def alias_text(seed: int) -> str:
     writer = Writer(rng)
     writer.word("CLD", f"copy c{{i:{ROOM}}}[i], X{{i:{ROOM}}}[i + 64*cluster]")
     writer.word("LD0", "copy n{i:16}[i], K{i:16}[i]")
+    writer.word("LD0", f"copy r{{i:{ONWARD}}}[i], X{{i:{ONWARD}}}[i + 64*gtile]")
     writer.word("LD0", f"copy t{{i:{ROOM}}}[i], W{{i:{ROOM}}}[i + 64*gtile]")
     writer.word("ST", f"copy z{{m:1, i:{ROOM}}}[gtile, i], t{{i:{ROOM}}}[i]")
-    favourite = rng.choice((None, None, partial(load, name="X"), partial(load, name="c"), move))
+    loads = partial(load, name="X"), partial(load, name="c")
+    favourite = rng.choice((None, None, *loads, move, compute_and_store))
     _some(writer, favourite, rng.randint(2, 20))
     if rng.random() < 0.5:
         # What is around its head and its end is in one queue: no word waits for another turn.
@@ -244,7 +283,9 @@ def alias_text(seed: int) -> str:
         writer.last = len(writer.words) - 1
         load(writer, queue="LD0")
     _some(writer, favourite, rng.randint(1, 20))
-    writer.word("ST", f"copy Y{{m:1, i:{ROOM}}}[gtile, i], t{{i:{ROOM}}}[i]")
+    fill_up(writer)
+    source = rng.choice("tr")  # the first makes all copies into t
+    writer.word("ST", f"copy Y{{m:1, i:{ROOM}}}[gtile, i], {source}{{i:{ROOM}}}[i]")
     writer.word("CST", f"copy Z{{m:1, i:{ROOM}}}[cluster, i], c{{i:{ROOM}}}[i]")
     return writer.text()
 

@@ -25,6 +25,7 @@ from maiacc_sim.tensors import give_inputs
 from maiacc_sim.traps import Trap
 from maiacc_sim.values import run_values
 from native.alias_programs import HOST, alias_text
+from native.aliased import aliases, onward
 from native.compare import differences
 from native.test_random import FIRST, SEEDS, both
 from native.twin import Twin, same_trap
@@ -44,11 +45,6 @@ CLOSE_NIGHTLY, CLOSE_NIGHTLY_PIECE = 5000, 500
 def _no_copy_is_too_small() -> Iterator[None]:
     with mock.patch.object(memory, "LEAST", 1):
         yield
-
-
-def aliases(memories: NativeMemories) -> int:
-    """How many copies are still put off."""
-    return int(memories.records["aliased"].sum())
 
 
 # ---- random programs --------------------------------------------------------------------------
@@ -101,7 +97,7 @@ class Close:
         reference = run_values(self.program, inputs)
         self.inputs = inputs  # what is put off is still there
         native = self.machine.execute(inputs)
-        self.late = aliases(self.machine.memories)
+        self.late, self.onward = aliases(self.machine.memories), onward(self.machine)
         found = differences(self.program, reference.memories, self.machine.memories)
         found += [f"Python executed {dict(native.asked)}"] * bool(native.asked)
         for name, output in reference.outputs.items():
@@ -117,15 +113,17 @@ def close(seed: int) -> Close:
 
 def close_programs(first: int, count: int) -> None:
     """Executes the programs of some seeds twice by both simulators; most end with copies put off."""
-    wrong, late = [], 0
+    wrong, late, stored = [], 0, 0
     for seed in range(first, first + count):
         done = close(seed)
         assert is_proven(done.program)
         for turn in range(2):
             wrong += done.run(turn)
             late += done.late > 0
+            stored += done.onward > 0
     assert not wrong
     assert late > count
+    assert stored > count / 4
 
 
 @pytest.mark.parametrize("first", range(0, CLOSE, CLOSE_PIECE))

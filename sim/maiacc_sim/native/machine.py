@@ -24,6 +24,7 @@ from maiacc_sim.native.fallback import Fallback
 from maiacc_sim.native.image import BlockImage, block_image
 from maiacc_sim.native.machine_state import MachineState
 from maiacc_sim.native.memory import NativeMemories
+from maiacc_sim.native.onward import mark_copied, written_once
 from maiacc_sim.native.shared import ASKS, OVER, SPENT, WAITS
 from maiacc_sim.refuse import check
 from maiacc_sim.scalar_log import Log, check_parameters
@@ -75,6 +76,7 @@ class NativeMachine:
         self.asked: Counter[str] = Counter()
         self.log: Log = {}
         self._weights = False
+        self._once = written_once(program)
         self._images: dict[str, BlockImage] = {}
         self._enter = library("values").function("run_thread")
         self._take_mode = library("values").function("take_mode")
@@ -99,9 +101,9 @@ class NativeMachine:
         self.state.fresh(self.parameters, self.max_steps)
         for block in blocks_in_order(self.program, self.system, _Registers(self.state)):
             if block.name not in self._images:
-                self._images[block.name] = block_image(block, self.system)
+                image = self._images[block.name] = block_image(block, self.system)
+                mark_copied(image, self._once)
             self._execute(self._images[block.name])
-        self.state.take_logs(self.log)
         words = sum(int(s.record[0]["executed"]) for s in self.state.scratch)
         outputs = read_outputs(self.program, self.memories)
         return Executed(outputs, self.log, self.memories, words, self.asked)

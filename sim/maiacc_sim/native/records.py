@@ -116,7 +116,9 @@ class Word:
     the slot of which an index chooses rows. ``network``: 0 for words that stay on their chip, 1
     for those with a peer, 2 with a group to write to, 3 with a group to meet. Waits and posts
     are tokens with an entry of the table of lists; local ones stay in their instance, remote
-    posts reach peers only. Then the fields that the rows name, by name."""
+    posts reach peers only. ``copied`` is the word behind it that copies its results, ``copies`` the
+    one whose results it copies: their numbers and 1, 0 if there is none. Then the fields that the
+    rows name, by name."""
 
     kernel: i64
     queue: i64
@@ -138,6 +140,8 @@ class Word:
     post_count: Fixed[Array[i64], 2]
     post_local: Fixed[Array[i64], 2]
     post_remote: Fixed[Array[i64], 2]
+    copied: i64
+    copies: i64
     c1: i64
     c2: i64
     carry: i64

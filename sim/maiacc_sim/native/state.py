@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maiacc_sim.native.lang.functions import shared_record
+from maiacc_sim.native.lang.functions import record, shared_record
 from maiacc_sim.native.lang.names import Array, Fixed, f32, i64, u8
 from maiacc_sim.native.records import Chain, Desc, Format, Issue, Memory, Step, Word
 from maiacc_sim.native.scalars import Sources, Tables
@@ -100,11 +100,24 @@ class Machine:
     halt: Array[i64]
 
 
+@record
+class Onward:
+    """Where the next word copies the results of the one at hand: ``size`` bytes of a type from
+    ``start`` of memory ``owner`` on, to an address of the host, which is 0 if that is not known."""
+
+    address: i64
+    owner: i64
+    start: i64
+    size: i64
+    dtype: i64
+
+
 @shared_record
 class Thread:
     """What one thread works with. ``unit`` is where it stopped: an instance, and a queue of it or
     -1 for its control processor. ``fuel`` is how much work it may do before it returns. ``owner``
-    has the memories that an operand means, ``into`` is the one that d lies in now."""
+    has the memories that an operand means, ``into`` is the one that d lies in now, and
+    ``onward`` says where what is in d goes from there."""
 
     why: i64
     instance: i64
@@ -114,6 +127,7 @@ class Thread:
     owners: i64
     into: i64
     peers: i64
+    onward: Onward
     issue: Issue
     views: Fixed[Array[View], 9]
     letters: Fixed[Array[i64], 8]

@@ -3,7 +3,8 @@
 What a program loads from an input or a weight stays as it is in the host's memory, so a load of one
 run of bytes only notes where they are: an alias. A word that reads within it reads there; one that
 overwrites all of it ends it; whatever else comes near makes the copy that was put off. So a slot
-that is loaded, read and loaded again is never written to.
+that is loaded, read and loaded again is never written to. Outputs may stand for what was stored
+there, too (see ``onward``).
 
 An alias that a word overwrites is ``doomed`` until the word is done: if it is declined, its
 operands still have to be there.

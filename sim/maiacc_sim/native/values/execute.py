@@ -9,6 +9,7 @@ from maiacc_sim.native.lang.operations import choose, invoke, ult
 from maiacc_sim.native.records import Desc, Issue, Word
 from maiacc_sim.native.state import Instance, Machine, Thread
 from maiacc_sim.native.values.aliases import end_doomed
+from maiacc_sim.native.values.onward import stand_onward, turn_onward
 from maiacc_sim.native.values.views import View, bound, place
 
 #: Roles in the order of the rows.
@@ -192,6 +193,8 @@ def execute(m: Machine, t: Thread, who: Instance, i: Issue) -> i64:
     t.owners = 0
     status = execute_word(m, t, who, i)
     if m.words[i.word].desc[SLOT.d] >= 0:
+        if status == DONE and t.onward.address != 0:
+            stand_onward(m, t)
         for k in range(t.owners):
             memory = m.memories[t.owner[k]]
             if memory.aliased != 0:
@@ -218,6 +221,8 @@ def execute_word(m: Machine, t: Thread, who: Instance, i: Issue) -> i64:
     if check_shapes(t, w) != DONE:
         return DECLINED
     t.into = t.owner[0]
+    if t.onward.address != 0:
+        turn_onward(t, owners)
     if w.desc[SLOT.d] < 0 or owners == 1:
         return invoke(w.kernel, m, t, w, i)
     return execute_everywhere(m, t, w, i, owners)

@@ -1,4 +1,4 @@
-"""Who goes on when: queues and control processors of instances, and threads that take instances.
+"""Who goes on when: control processors of instances, and threads that take instances.
 
 An instance with work stands in a list. A thread takes one, lets its control processor and queues go
 on as far as they can, and takes the next. Tokens given to another instance put that one in the
@@ -22,98 +22,31 @@ from maiacc_sim.native.lang.operations import (
     pause,
     pointer,
 )
-from maiacc_sim.native.records import Issue, Step, Word
+from maiacc_sim.native.records import Step
 from maiacc_sim.native.scalars import set_source
 from maiacc_sim.native.shared import ASKS, FULL, OVER, PAUSED, SPENT, WAITS
-from maiacc_sim.native.state import Control, Instance, Machine, Queue, Thread
+from maiacc_sim.native.state import Control, Machine, Thread
 from maiacc_sim.native.values.control import make_issue, plain_step
 from maiacc_sim.native.values.elements import read_integers
-from maiacc_sim.native.values.execute import execute, place_operand
+from maiacc_sim.native.values.execute import place_operand
 from maiacc_sim.native.values.moves import begin
+from maiacc_sim.native.values.queues import run_head, run_pushed
 from maiacc_sim.native.values.tokens import (
     IDLE,
     LISTED,
     RUNNING,
     enlist,
-    hold,
     may_post,
     met,
     next_instance,
     notify,
     post,
-    release,
     take,
 )
 from maiacc_sim.native.values.walk import Walk
 
 #: Looks at an empty list before a thread lets others have the processor.
 PATIENCE = 2000
-
-
-# ---- queues -----------------------------------------------------------------------------------
-@native(inline=True)
-def head_of(m: Machine, q: Queue) -> Issue:
-    """The word at the head of a queue."""
-    return q.ring[q.head]
-
-
-@native()
-def all_here(m: Machine, who: Instance, q: Queue, w: Word, position: i64) -> bool:
-    """Whether every member of a BAR's group has come to it; then all of them go on."""
-    if q.met != 0:
-        return True
-    hold(m)
-    q.arrived = 1
-    good = True
-    count = m.chips if w.group == 0 else m.mask_at[w.group] - m.mask_at[w.group - 1]
-    for k in range(count):
-        chip = k if w.group == 0 else m.members[m.mask_at[w.group - 1] + k]
-        other = m.queues[m.chip_queues[chip] + position]
-        if other.arrived == 0 or other.barriers != q.barriers:
-            good = False
-    if good:
-        for k in range(count):
-            chip = k if w.group == 0 else m.members[m.mask_at[w.group - 1] + k]
-            other = m.queues[m.chip_queues[chip] + position]
-            other.met = 1
-            other.arrived = 0
-            other.barriers += 1
-    release(m)
-    if good:
-        for k in range(count):
-            chip = k if w.group == 0 else m.members[m.mask_at[w.group - 1] + k]
-            if chip != who.chip:
-                notify(m, m.chip_instances[chip])
-    return good
-
-
-@native()
-def run_head(m: Machine, t: Thread, number: i64, position: i64) -> i64:
-    """Executes the word at the head of a queue: DONE, WAITING, or DECLINED."""
-    who = m.instances[number]
-    q = m.queues[who.first_queue + position]
-    issue = head_of(m, q)
-    w = m.words[issue.word]
-    if not met(m, number, w):
-        return WAITING
-    if w.network == 3:
-        if not all_here(m, who, q, w, position):
-            return WAITING
-    if q.executed == 0:
-        if not may_post(m, t, number, w):
-            return DECLINED
-        if execute(m, t, who, issue) != DONE:
-            return DECLINED
-    q.executed = 0
-    q.met = 0
-    take(m, number, w)
-    q.head += 1
-    if q.head == m.depth:
-        q.head = 0
-    q.count -= 1
-    t.executed += 1
-    post(m, t, number, w)
-    return DONE
 
 
 # ---- control processors -----------------------------------------------------------------------
@@ -186,17 +119,11 @@ def walk(m: Machine, t: Thread, number: i64) -> i64:
         if step.do == Do.PUSH:
             status = push(m, t, number, step)
             if status == DONE:
-                position = m.words[step.word].queue - who.first_code
-                q = m.queues[who.first_queue + position]
                 c.at += 1
-                if q.count == 1:
-                    # Straight on: what was just loaded is near.
-                    found = run_head(m, t, number, position)
-                    if found == DECLINED:
-                        c.walked += step.cycles
-                        t.why = ASKS
-                        t.queue = position
-                        return DECLINED
+                if run_pushed(m, t, number, m.words[step.word]) == DECLINED:
+                    c.walked += step.cycles
+                    t.why = ASKS
+                    return DECLINED
         elif step.do == Do.SLD:
             status = load_scalar(m, t, number, step)
             if status == DONE:
