@@ -21,12 +21,10 @@ from maiacc_sim.native.toolchain.objects import Library, compile_text
 #: The families of kernels that rows name, by the core that has them. What most programs need is
 #: compiled together, since it has much in common; the rest when a program needs it.
 FAMILIES = {
-    "values": (
-        "nothing", "copy", "turn", "fill", "combine", "gather", "scatter", "multiply",
-        "multiply_sparse", "map",
-    ),
+    "values": ("nothing", "copy", "turn", "fill", "combine", "multiply", "map"),
     "more": (
-        "reduce", "scan", "sort", "top", "convert", "select", "iota", "quantise", "scale", "check",
+        "multiply_sparse", "gather", "scatter", "reduce", "scan", "sort", "top", "convert",
+        "select", "iota", "quantise", "scale", "check",
     ),
 }  # fmt: skip
 
