@@ -15,6 +15,7 @@ from maiacc_sim.traps import Trap
 ROUNDINGS = {"rne": np.rint, "trunc": np.trunc, "floor": np.floor, "ceil": np.ceil}
 
 
+@cache
 def container(dtype: str) -> np.dtype[np.unsignedinteger]:
     """The numpy type that holds one code."""
     size = (load().dtypes[dtype].bits + 7) // 8

@@ -106,8 +106,10 @@ class NativeMemories(Memories):
 
     def settle(self, owner: Owner) -> None:
         """Makes the copies into a memory that were put off."""
+        if owner not in self._aliases:
+            return
         entry = self._record(owner)
-        for alias in self._aliases.get(owner, ())[: int(entry["aliased"])]:
+        for alias in self._aliases[owner][: int(entry["aliased"])]:
             start, end = int(alias["start"]), int(alias["end"])
             (piece,) = (p for p in self.pieces[owner] if p.start <= start and end <= p.end)
             place = piece.data.ctypes.data + start - piece.start
