@@ -103,6 +103,13 @@ def _joined(group: Group, op: Op, pieces: Sequence[Piece]) -> list[Kernel]:
     return mover(group, op.name).kernels(copies, TOGETHER)
 
 
+def zeros(group: Group, some: Value, target: Buffer) -> list[Kernel]:
+    """Kernels that clear a buffer; of ``some``, a value of the same type, nothing is read."""
+    source = _located(group, some)
+    lines = (Line(1, 0, 0, 0), Line(target.size, 0, 1))
+    return mover(group).kernels([Copy(source.buffer, target, lines, 0, 0, source.dtype)])
+
+
 # ---- padding ------------------------------------------------------------------------------------
 def lower_pad(group: Group, op: Op) -> list[Kernel]:
     """Kernels of a pad. Raises ``IRError`` E1505."""

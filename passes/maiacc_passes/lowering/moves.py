@@ -20,7 +20,7 @@ from maiacc_isa.machine import Machine
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import NOWHERE, Location, Op, Value
 from maiacc_passes.ir.types import ELEMENTS
-from maiacc_passes.kernel.model import Buffer, Kernel, Loop, Node, Term, View, Word
+from maiacc_passes.kernel.model import Buffer, Chain, Kernel, Loop, Node, Stage, Term, View, Word
 from maiacc_passes.kernel.views import Side, strided, strides
 from maiacc_passes.lowering.access import Access
 from maiacc_passes.lowering.group import nest
@@ -102,7 +102,8 @@ def movable(op: Op, value: Value) -> None:
 @dataclass(frozen=True)
 class Copy:
     """Elements of a source that become those of a target: lines, and where both start. Elements
-    that the lines say do not exist are the fill value."""
+    that the lines say do not exist are the fill value. Integers may become those of another type,
+    ``result``."""
 
     source: Buffer
     target: Buffer
@@ -111,6 +112,7 @@ class Copy:
     to: int = 0
     dtype: str = ""
     fill: float = 0.0
+    result: str = ""
 
     @cached_property
     def bytes(self) -> int:
@@ -157,7 +159,10 @@ class Mover:
     def moved(self, copy: Copy) -> Kernel:
         """A kernel with one copy, in its part of the memory."""
         room = self.machine.space_bytes("tsram") // (2 * self.share)
-        most = max(1, min(DMA_BYTES, room) // copy.bytes)
+        width = copy.bytes
+        if copy.result:
+            width += ELEMENTS[copy.result].bits // 8
+        most = max(1, min(DMA_BYTES, room) // width)
         sizes = [line.size for line in copy.lines]
         plans = [copy.plan(), copy.plan()[-len(sizes) :] if sizes else []]
 
@@ -181,9 +186,16 @@ class Mover:
         sides = [part(tiling, d, x.target) for d, x in zip(dims, copy.lines, strict=True)]
         target = strided(copy.target, [*tiling.guards(dims), *sides], offset=copy.to, drop=True)
         tile = strided(buffer, [Side(tiling.tiles[d], steps[d]) for d in dims])
-        load = self._load(copy, tiling, buffer)
-        store = Word("copy", "ST", {"d": target, "a": tile}, location=self.location)
-        return nested(tiling, [load, store], [buffer], Kernel(self.name, location=self.location))
+        words = [self._load(copy, tiling, buffer)]
+        buffers = [buffer]
+        if copy.result not in ("", dtype):
+            buffers.append(Buffer(f"c{self._number}", copy.result, shape, "tsram"))
+            near = strided(buffers[1], [Side(tiling.tiles[d], steps[d]) for d in dims])
+            chain = Chain("int64", (Stage("mov", ("a",)),))
+            words.append(Word("map", "TVP", {"d": near, "a": tile}, chain, location=self.location))
+            tile = near
+        words.append(Word("copy", "ST", {"d": target, "a": tile}, location=self.location))
+        return nested(tiling, words, buffers, Kernel(self.name, location=self.location))
 
     def _load(self, copy: Copy, tiling: Tiling, buffer: Buffer) -> Word:
         """A load in the order of the source; it turns where the target has another one."""
@@ -216,14 +228,30 @@ def _turned(d: View, a: View) -> bool:
 
 
 def nested(
-    tiling: Tiling, words: Sequence[Node], buffers: Sequence[Buffer], kernel: Kernel
+    tiling: Tiling,
+    words: Sequence[Node],
+    buffers: Sequence[Buffer],
+    kernel: Kernel,
+    early: Sequence[tuple[Word, Buffer]] = (),
 ) -> Kernel:
-    """A kernel of words in the loops of a tiling."""
+    """A kernel of words in the loops of a tiling; ``early`` loads stand in the outermost loop that
+    gives them all their variables."""
     loops = tiling.loops()
     whole = nest(loops, words)
     assert isinstance(whole, Loop)
     loops[-1].buffers += buffers
     kernel.body.append(whole)
+    places = {loop.variable: number for number, loop in enumerate(loops)}
+    before: dict[int, list[Node]] = {}
+    for word, buffer in early:
+        number = max((places[v] for v in word.views["a"].variables() if v in places), default=-1)
+        before.setdefault(number, []).append(word)
+        (kernel.buffers if number < 0 else loops[number].buffers).append(buffer)
+    for number, found in before.items():
+        if number < 0:
+            kernel.body[-1:] = [*found, whole]
+        else:
+            loops[number].body = [*found, *loops[number].body]
     return kernel
 
 
