@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 from compile.checks import Case, checked
 from compile.single import module
+from maiacc_passes.ir.errors import IRError
 
 TARGETS = ("mini", "maia200")
 
@@ -98,3 +100,42 @@ def test_kernels_that_no_tile_holds(
     x: Sequence[int], w: Sequence[int], pads: tuple[int, ...]
 ) -> None:
     assert convolved(x, w, pads=pads).error() < BOUND
+
+
+def test_axes_that_views_do_not_have() -> None:
+    for name in ("conv", "conv_transpose"):
+        with pytest.raises(IRError, match=f"E1505: {name}"):
+            convolved((1, 2, 3, 3, 3, 3), (2, 2, 2, 2, 2, 2), name=name)
+
+
+#: Shapes of x and of the kernel, and attributes.
+TRANSPOSED: list[tuple[Sequence[int], Sequence[int], dict[str, Any]]] = [
+    ((2, 3, 5, 6), (3, 4, 3, 3), {"strides": (2, 2), "pads": (1,) * 4, "out_pads": (1, 0)}),
+    ((2, 3, 5, 6), (3, 4, 2, 2), {"strides": (2, 2)}),
+    ((2, 3, 5, 6), (3, 4, 3, 3), {}),
+    ((2, 3, 5), (3, 4, 3), {"strides": (3,), "dilations": (2,), "pads": (2, 1)}),
+    ((2, 3, 5), (3, 4, 2), {"strides": (4,), "dilations": (2,), "out_pads": (2,)}),
+    ((1, 4, 3, 5, 4), (4, 2, 3, 2, 3), {"strides": (2, 3, 1), "dilations": (1, 1, 2)}),
+    ((2, 4, 5, 6), (4, 2, 3, 3), {"strides": (2, 2), "pads": (1,) * 4, "groups": 2}),
+    ((2, 4, 5, 6), (4, 1, 3, 3), {"strides": (2, 2), "pads": (4, 4, 1, 1), "groups": 4}),
+    ((2, 4, 5, 6), (4, 2, 3, 3), {"strides": (2, 2), "groups": 4}),
+    ((1, 3, 4, 5), (3, 5, 5, 7), {"strides": (2, 4), "dilations": (3, 2), "out_pads": (1, 3)}),
+]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(("x", "w", "attrs"), TRANSPOSED)
+def test_transposed(x: Sequence[int], w: Sequence[int], attrs: dict[str, Any], target: str) -> None:
+    assert convolved(x, w, target, name="conv_transpose", whole=True, **attrs).same()
+
+
+def test_transposed_with_constants() -> None:
+    rng = np.random.default_rng(1)
+    w = rng.standard_normal((16, 8, 4, 4)).astype(np.float32)
+    attrs = {"strides": (2, 2), "pads": (1,) * 4, "dilations": (1, 1), "out_pads": (0, 0)}
+
+    def graph(b: Any, x: Any) -> Any:
+        return b("relu", b("conv_transpose", x, b.constant(w), groups=1, **attrs))
+
+    for target in TARGETS:
+        assert checked(module([("fp32", (2, 16, 9, 8))], graph), target).error() < BOUND

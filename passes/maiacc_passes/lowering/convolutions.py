@@ -15,11 +15,17 @@ from maiacc_passes.lowering.access import Access, whole
 from maiacc_passes.lowering.chunked_alone import dense_input, grouped
 from maiacc_passes.lowering.contraction import lower_contraction
 from maiacc_passes.lowering.group import Group
+from maiacc_passes.lowering.recipes import unsupported
 from maiacc_passes.lowering.vector import RETRIED
+
+#: Axes of windows: views have boxes for no more.
+MOST = 3
 
 
 def lower_convolution(group: Group, op: Op) -> list[Kernel]:
     """The kernels of a convolution. Raises ``IRError`` E1502, E1505."""
+    if op.result.type.rank - 2 > MOST:
+        raise unsupported(op, f"windows over more than {MOST} axes")
     try:
         return [lower_contraction(group, op)]
     except IRError as refusal:

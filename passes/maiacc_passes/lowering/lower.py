@@ -28,6 +28,7 @@ from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.pools import lower_pool
 from maiacc_passes.lowering.pools import lower_pool
 from maiacc_passes.lowering.recipes import unsupported
+from maiacc_passes.lowering.transposed import lower_transposed
 from maiacc_passes.lowering.vector import RETRIED, lower_vector
 
 
@@ -189,6 +190,7 @@ LOWERINGS: dict[str, Lowering] = {
     **dict.fromkeys(("pool_max", "pool_argmax", "pool_sum", "pool_avg"), lower_pool),
     **dict.fromkeys(("pool_max", "pool_argmax", "pool_sum", "pool_avg"), lower_pool),
     "conv": lower_convolution,
+    "conv_transpose": lower_transposed,
 }
 
 #: Kinds of ops that one pass over tiles computes.
