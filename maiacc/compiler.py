@@ -17,6 +17,7 @@ from maiacc_passes.expanding import Expand
 from maiacc_passes.folding import Fold
 from maiacc_passes.fusing import Fuse
 from maiacc_passes.integer import Integer
+from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Module
 from maiacc_passes.kernel.plan import Plan
 from maiacc_passes.lowering.control_form import Turns
@@ -102,3 +103,18 @@ def compile_module(
     seconds["emit"] = time.process_time() - start
     pruned = [report for one in passes if isinstance(one, Prune) for report in one.reports]
     return Compiled(module, placed, program, seconds, pruned)
+
+
+def refusals(
+    module: Module, machine: Machine, options: CompileOptions | None = None
+) -> list[IRError]:
+    """Everything that keeps a module from being compiled but its size: groups that nothing makes
+    words of. The module is changed."""
+    refused: list[IRError] = []
+    try:
+        for one in passes_for(options or CompileOptions(weights=False), machine):
+            one.run(module)
+        lower(module, machine, refused)
+    except IRError as problem:
+        refused.append(problem)
+    return refused

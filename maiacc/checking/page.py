@@ -60,8 +60,10 @@ def lines(found: Survey, title: str) -> Iterator[str]:
     for note in found.notes:
         yield f"  note        {note}"
     if found.problems:
-        yield from _blockers(found)
+        yield ""
+        yield from _blockers(found.problems)
         return
+    yield from _compiled(found, total)
     counted, (seconds, side) = found.counted, found.bound()
     inputs = zip(found.module.inputs, found.module.main.params, strict=True)
     shown = [f"{printable(name)} : {value.type}" for name, value in inputs]
@@ -88,6 +90,9 @@ def lines(found: Survey, title: str) -> Iterator[str]:
     if counted.by_op:
         yield ""
         yield from _table(found)
+    if found.refused:
+        yield ""
+        yield from _blockers(found.refused)
 
 
 def _work(found: Survey) -> str:
@@ -113,10 +118,19 @@ def _coverage(found: Survey, total: int) -> Iterator[str]:
         yield f"  {'':<11} not {printable(name)}: {_many(count, 'node')}"
 
 
-def _blockers(found: Survey) -> Iterator[str]:
-    yield ""
+def _compiled(found: Survey, total: int) -> Iterator[str]:
+    """How many nodes the compiler has words for."""
+    if not found.refused:
+        yield f"  compiled    {total:,} of {total:,} nodes, by maiacc compile"
+        return
+    nodes = {node for problem in found.refused for node in (problem.node or "?").split(", ")}
+    text = f"not {_many(len(nodes), 'node')}, and what is computed with them: see below"
+    yield "  compiled    " + click.style(text, fg="red")
+
+
+def _blockers(problems: Sequence[MaiaccError]) -> Iterator[str]:
     groups: dict[tuple[str, str | None], list[MaiaccError]] = {}
-    for problem in found.problems:
+    for problem in problems:
         # A dimension that many inputs have needs one size.
         alike = problem.hint if problem.code == "E1309" else problem.message
         groups.setdefault((problem.code, alike), []).append(problem)
@@ -180,6 +194,7 @@ def document(found: Survey, title: str) -> dict[str, Any]:
         "operators": dict(found.nodes),
         "unsupported_operators": dict(found.blocked),
         "problems": [error_document(problem) for problem in found.problems],
+        "refused": [error_document(problem) for problem in found.refused],
         "notes": list(found.notes),
         **(dict.fromkeys(figures) if found.problems else figures),
     }

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import onnx
 
 from maiacc.checking.certain import certain_macs, weight_bytes_read
+from maiacc.checking.refusal import refusal
+from maiacc.compiler import refusals
 from maiacc.frontend.choice import choice
 from maiacc.frontend.header import plain_domain
 from maiacc.frontend.load import Loaded
@@ -31,8 +33,9 @@ GIVEN = ("E1309", "E1310", "E1311")
 class Survey:
     """What ``maiacc check`` found. ``nodes`` and ``blocked`` are counts of ONNX nodes by operator,
     those of bodies and functions among them; ``counted`` is of the canonical graph, as far as there
-    is one, ``certain_macs`` what of its work is done whatever the data are, and ``notes`` are about
-    what of the model is left aside."""
+    is one; ``certain_macs`` is what of its work is done whatever the data are, ``moved`` the bytes
+    that cross HBM at least; ``refused`` is what the compiler has no words for, and ``notes`` are
+    about what of the model is left aside."""
 
     model: onnx.ModelProto
     machine: Machine
@@ -43,6 +46,8 @@ class Survey:
     counted: Count = field(default_factory=Count)
     composites: Mapping[str, int] = field(default_factory=dict)
     certain_macs: int = 0
+    moved: int = 0
+    refused: list[MaiaccError] = field(default_factory=list)
     notes: tuple[str, ...] = ()
 
     @property
@@ -62,22 +67,15 @@ class Survey:
 
     @property
     def exit_code(self) -> int:
-        """0; 1 if the model or what was given is not valid; 2 if it is not supported; 3 if it does
-        not fit."""
+        """0; 1 if the model or what was given is not valid; 2 if it is not supported, by the
+        importer or the compiler; 3 if it does not fit."""
         if any(problem.code not in UNSUPPORTED for problem in self.problems):
             return 1
-        if self.problems:
+        if self.problems or any(problem.code != "E1502" for problem in self.refused):
             return 2
-        return 0 if self.fits else 3
+        return 0 if self.fits and not self.refused else 3
 
     # ---- the machine's bound ------------------------------------------------------------------
-    @property
-    def moved(self) -> int:
-        """Bytes that cross HBM at least: weights and inputs that are used are read, of tables the
-        rows that are looked up, and outputs are written."""
-        used = sum(value.type.bytes for value in self.module.main.params if value.uses)
-        return weight_bytes_read(self.module) + used + self.counted.outputs
-
     @property
     def intensity(self) -> float:
         """Multiply-adds for each byte that has to cross HBM."""
@@ -113,8 +111,17 @@ def survey(loaded: Loaded, settings: Settings, machine: Machine) -> Survey:
         run(module, [step.made for step in PIPELINE])
         found.counted = count(module)
         found.certain_macs = certain_macs(module)
+        found.moved = _moved(module, found.counted)
         found.composites = Counter(op.name for op in module.main if op.row.kind is Kind.COMPOSITE)
+        found.refused = [refusal(problem, loaded.file) for problem in refusals(module, machine)]
     return found
+
+
+def _moved(module: Module, counted: Count) -> int:
+    """Bytes that cross HBM at least: weights and inputs that are used are read, of tables the rows
+    that are looked up, and outputs are written."""
+    used = sum(value.type.bytes for value in module.main.params if value.uses)
+    return weight_bytes_read(module) + used + counted.outputs
 
 
 def _title(node: onnx.NodeProto) -> str:

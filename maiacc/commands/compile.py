@@ -19,7 +19,7 @@ from maiacc.frontend.load import Loaded, load_model
 from maiacc.frontend.model import Settings
 from maiacc.frontend.options import settings_for
 from maiacc.options import PRECISIONS, SPARSITIES, TARGET, CompileOptions
-from maiacc.output import error_document, save_program, write_atomically
+from maiacc.output import save_program, write_atomically
 from maiacc.running.modules import refusals
 from maiacc_isa.errors import MaiaccError
 from maiacc_isa.machine import Machine, load_machine
@@ -132,15 +132,11 @@ def _report(
 ) -> None:
     """What ``maiacc check`` says, with what the compiler refused if it does not say so itself."""
     found = survey(loaded, settings, machine)
-    known = {(problem.code, problem.message) for problem in found.problems}
-    new = bool(found.problems) is False and (refused.code, refused.message) not in known
+    codes = {problem.code for problem in (*found.problems, *found.refused)}
+    if refused.code not in codes:
+        found.refused.append(refused)
     if as_json:
-        whole = page.document(found, loaded.file)
-        if new:
-            whole["problems"].append(error_document(refused))
-        click.echo(json.dumps(whole | {"exit_code": UNSUPPORTED}))
+        click.echo(json.dumps(page.document(found, loaded.file)))
         return
     for line in page.lines(found, loaded.file):
         click.echo(line)
-    if new:
-        click.echo(f"\n{refused}")

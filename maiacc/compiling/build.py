@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from maiacc.checking.survey import nodes_of
+from maiacc.checking.refusal import EXIT_CODES, refusal
+from maiacc.checking.survey import UNSUPPORTED, nodes_of
 from maiacc.compiler import After, Compiled, Tiled, compile_module
 from maiacc.compiling.faults import internal_error
 from maiacc.frontend.load import Loaded
@@ -24,12 +25,6 @@ from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Module
 from maiacc_sim.bounds import Totals
 from maiacc_sim.estimate import expected_work
-
-#: What a command exits with when the compiler refuses a model: 2 not supported, 3 does not fit.
-EXIT_CODES = {"E1501": 2, "E1502": 3, "E1503": 3, "E1504": 2, "E1505": 2}
-
-#: Codes of refusals by the importer of what is legal and not supported.
-UNSUPPORTED = ("E1303", "E1305", "E1306")
 
 #: Told what happens now, for progress.
 Tell = Callable[[str], None]
@@ -167,25 +162,10 @@ def _compiled(
             module, machine, after=watch.after, options=options, tiled=watch.tiled
         )
     except IRError as problem:
-        raise refusal(problem, loaded) from None
+        raise refusal(problem, loaded.file) from None
     except MaiaccError as problem:
         problem.exit_code = EXIT_CODES.get(problem.code, problem.exit_code)
         raise
-
-
-def refusal(problem: IRError, loaded: Loaded) -> MaiaccError:
-    """What the IR refuses, as users see it."""
-    found = MaiaccError(
-        problem.code,
-        problem.message,
-        place=_place(loaded),
-        node=", ".join(problem.nodes) or None,
-        expected=problem.expected,
-        found=problem.found,
-        hint=problem.hint,
-    )
-    found.exit_code = EXIT_CODES.get(problem.code, 1)
-    return found
 
 
 def _place(loaded: Loaded) -> Place | None:
