@@ -16,6 +16,7 @@ from maiacc_passes.empties import Empties
 from maiacc_passes.expanding import Expand
 from maiacc_passes.folding import Fold
 from maiacc_passes.fusing import Fuse
+from maiacc_passes.hoisting import Hoist
 from maiacc_passes.integer import Integer
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Module
@@ -61,6 +62,7 @@ def passes_for(
     passes += [
         Precision(options.precision),
         Turns(),
+        Hoist(),
         Fuse(tiles=tiles, whole=machine.space_bytes("tsram") // 48, alone=alone),
     ]
     return passes

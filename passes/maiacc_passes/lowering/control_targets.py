@@ -128,7 +128,7 @@ def doubled(steps: Sequence[Step], made: Buffer, target: Buffer) -> bool:
             kernels.append(step)
     words = [word for kernel in kernels for word in words_of(kernel.body)]
     for word in words:
-        for view in (*word.writes(), *word.reads()):
+        for view in word.writes():
             if view.buffer.root is made.root and not _stores(word, made):
                 return False
     for kernel in kernels:
