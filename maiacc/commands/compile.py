@@ -16,17 +16,25 @@ from maiacc.compiling.progress import progress
 from maiacc.compiling.report import document, lines
 from maiacc.files import STANDARD, not_the_input
 from maiacc.frontend.load import Loaded, load_model
-from maiacc.frontend.model import Settings
+from maiacc.frontend.model import Settings, import_model
 from maiacc.frontend.options import settings_for
 from maiacc.options import PRECISIONS, SPARSITIES, TARGET, CompileOptions
 from maiacc.output import save_program, write_atomically
 from maiacc.running.modules import refusals
+from maiacc.verifying.made_inputs import made_inputs
+from maiacc.verifying.report import lines as judged
+from maiacc.verifying.verify import Asked, Verified
+from maiacc.verifying.verify import verify as verify_model
 from maiacc_isa.errors import MaiaccError
 from maiacc_isa.machine import Machine, load_machine
+from maiacc_passes.ir.graph import Module
 from maiacc_passes.ir.printer import print_module
 
 #: What a command exits with for a model that the compiler does not support.
 UNSUPPORTED = 2
+
+#: What a command exits with for a program that computes wrong values.
+WRONG_VALUES = 4
 
 
 @click.command(name="compile")
@@ -53,7 +61,7 @@ UNSUPPORTED = 2
     help="Graph passes to run in place of those of the pipeline, as maiacc opt takes them.",
 )  # fmt: skip
 @click.option("--dump-ir", "folder", metavar="DIR", help="Write the text after every step.")
-@click.option("--verify", is_flag=True, help="Compare a run with the model's own meaning.")
+@click.option("--verify", is_flag=True, help="Judge what it computes, as maiacc verify does.")
 @click.option("--keep-ir", is_flag=True, help="Write the IR of the kernels beside the program.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def command(
@@ -75,7 +83,8 @@ def command(
     """Compile MODEL for a machine, prove the program, and write it to a file (.maia).
 
     Exits with 1 if the model or what is given with it is not valid, 2 if it is not supported - with
-    the report of maiacc check -, 3 if it does not fit, and 4 if --verify finds wrong values.
+    the report of maiacc check -, 3 if it does not fit, and 4 if --verify finds wrong values; the
+    file is written only if none of it is so.
     """
     output = str(Path(model).with_suffix(".maia")) if output is None else output
     if output == STANDARD and (as_json or keep_ir):
@@ -90,6 +99,11 @@ def command(
     loaded = load_model(model)
     settings = settings_for(loaded.model, shapes, binds)
     built = _built(loaded, settings, machine, options, folder, as_json)
+    verified = _verified(built) if verify else None
+    if verified is not None and verified.wrong:
+        for line in judged(verified):
+            click.echo(line, err=as_json)
+        sys.exit(WRONG_VALUES)
     save_program(built.program, output, symbols=True)
     if keep_ir:
         text = print_module(built.compiled.module).encode()
@@ -99,6 +113,8 @@ def command(
     elif output != STANDARD:
         for number, line in enumerate(lines(built, model, output)):
             click.echo(click.style(line, bold=not number))
+        for line in () if verified is None else judged(verified):
+            click.echo(line)
 
 
 def _built(
@@ -125,6 +141,19 @@ def _built(
             return built
     _report(loaded, settings, machine, refused, as_json)
     sys.exit(UNSUPPORTED)
+
+
+def _verified(built: Built) -> Verified:
+    """What ``maiacc verify`` finds."""
+    loaded, settings = built.loaded, built.settings
+
+    def fresh() -> Module:
+        return import_model(loaded.model, settings, loaded.folder)
+
+    with progress(f"verifying {loaded.file}") as tell, refusals(loaded.file):
+        inputs = made_inputs(fresh(), seed=0)
+        asked = Asked(fresh, built.program.machine, inputs, built.options, program=built.program)
+        return verify_model(asked, tell)
 
 
 def _report(
