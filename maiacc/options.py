@@ -26,7 +26,7 @@ PRECISIONS = {
 READY = ("model", "bf16", "fp8", "mxfp8", "mxfp4", "int8")
 
 #: Patterns that weights may be pruned to.
-SPARSITIES, SPARSE_READY = ("none", "2:4"), ("none", "2:4")
+SPARSITIES = ("none", "2:4")
 
 
 @dataclass(frozen=True)

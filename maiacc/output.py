@@ -29,6 +29,18 @@ def write_atomically(path: str, chunks: Iterable[bytes | memoryview]) -> None:
             file.write(chunk)
 
 
+def check_destination(path: str) -> None:
+    """Refuses a file to write that is a folder or in none, before the work is done.
+
+    Raises ``MaiaccError`` E0003.
+    """
+    real = Path(path).resolve()
+    if path == STANDARD or (real.parent.is_dir() and not real.is_dir()):
+        return
+    problem = "it is a folder" if real.is_dir() else "there is no such folder"
+    raise MaiaccError("E0003", f"cannot be written: {problem}", place=Place(file=path))
+
+
 def save_program(program: Program, path: str, symbols: bool) -> None:
     """Writes a program file; to standard output, unless that is a terminal, for ``-``."""
     if path != STANDARD:

@@ -19,7 +19,7 @@ from maiacc.frontend.load import Loaded, load_model
 from maiacc.frontend.model import Settings, import_model
 from maiacc.frontend.options import settings_for
 from maiacc.options import PRECISIONS, SPARSITIES, TARGET, CompileOptions
-from maiacc.output import save_program, write_atomically
+from maiacc.output import check_destination, save_program, write_atomically
 from maiacc.running.modules import refusals
 from maiacc.verifying.made_inputs import made_inputs
 from maiacc.verifying.report import lines as judged
@@ -96,6 +96,7 @@ def command(
     machine = load_machine(target)
     options.check(machine)
     not_the_input(output, model)
+    check_destination(output)
     loaded = load_model(model)
     settings = settings_for(loaded.model, shapes, binds)
     built = _built(loaded, settings, machine, options, folder, as_json)

@@ -35,8 +35,9 @@ class Arena:
     bound: int
 
 
-def arrange(lives: Sequence[Life], start: int, capacity: int) -> Arena:
-    """Addresses from ``start`` on. Raises ``IRError`` E1503 where HBM ends."""
+def arrange(lives: Sequence[Life], start: int, capacity: int, always: Sequence[Life] = ()) -> Arena:
+    """Addresses from ``start`` on. Raises ``IRError`` E1503 where HBM ends; ``always`` are the
+    tensors before the start, which it names, too."""
     bound = start + _most_alive(lives)
     best: Arena | None = None
     keys = (
@@ -53,7 +54,7 @@ def arrange(lives: Sequence[Life], start: int, capacity: int) -> Arena:
             break
     assert best is not None
     if best.peak > capacity:
-        raise _full(lives, best, capacity)
+        raise _full([*always, *lives], best, capacity)
     return best
 
 
@@ -96,11 +97,11 @@ def _most_alive(lives: Sequence[Life]) -> int:
 
 def _full(lives: Sequence[Life], arena: Arena, capacity: int) -> IRError:
     largest = sorted(lives, key=lambda x: (-x.size, x.name))[:10]
-    listed = "; ".join(f"{x.name}: {x.size:,} bytes" for x in largest)
+    listed = "\n".join(f"{x.name}: {x.size:,} bytes" for x in largest)
     return IRError(
         "E1503",
         "the model does not fit the memory of the chip",
         expected=f"at most {capacity:,} bytes of HBM",
-        found=f"{arena.peak:,} bytes; the largest tensors: {listed}",
+        found=f"{arena.peak:,} bytes; the largest tensors:\n{listed}",
         hint="use smaller shapes, a lower --precision, or a machine with more HBM",
     )

@@ -66,6 +66,7 @@ def _arena(
         else Life(b.name, b.bytes, lives.first[b], lives.last[b])
         for b in temps
     ]
-    arena = arrange(spans, at, machine.space_bytes("hbm"))
+    always = [Life(b.name, b.bytes, 0, lives.end) for b in bases]
+    arena = arrange(spans, at, machine.space_bytes("hbm"), always)
     bases |= zip(temps, arena.bases, strict=True)
     return bases, arena
