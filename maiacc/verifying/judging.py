@@ -51,18 +51,25 @@ class Judged:
 
 @dataclass
 class Line:
-    """What is said of a kernel, an op, a pass or an output."""
+    """What is said of a kernel, an op, a pass or an output. Of its ``decisions`` about elements,
+    so many are ``undecided``."""
 
     name: str
     ops: tuple[str, ...]
     nodes: tuple[str, ...]
     tensors: list[Judged] = field(default_factory=list)
     note: str = ""
+    decisions: int = 0
+    undecided: int = 0
 
     @property
     def verdict(self) -> str:
-        """The worst of its tensors'."""
-        return max((t.verdict for t in self.tensors), key=ORDER.index, default=SAME)
+        """The worst of its tensors'; not judged where too many decisions may go either way."""
+        worst = max((t.verdict for t in self.tensors), key=ORDER.index, default=SAME)
+        if not self.undecided:
+            return worst
+        open_ = UNJUDGED if self.undecided > OPEN * self.decisions else OPEN_
+        return max(worst, open_, key=ORDER.index)
 
     @property
     def worst(self) -> Judged | None:

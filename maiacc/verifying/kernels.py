@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 # Rules of the families.
-import maiacc.verifying.bounds_moves  # noqa: F401
+import maiacc.verifying.bounds_moves
+import maiacc.verifying.bounds_pairs  # noqa: F401
 from maiacc.compiler import Compiled
 from maiacc.verifying.bounds import Bounds
 from maiacc.verifying.judging import Judged, Line, in_type, judge
@@ -107,7 +108,8 @@ def _judged(kept: Kept, op: Op) -> Line:
         if value in kept.compiled.placed.plan.results
     ]
     note = ", ".join(f"no bound for {name}" for name in sorted(bounds.unbounded))
-    return Line(name, ops_of(op), op.location.nodes, tensors, note)
+    undecided = sum(bounds.undecided.values())
+    return Line(name, ops_of(op), op.location.nodes, tensors, note, bounds.decisions, undecided)
 
 
 def _kernel_name(kept: Kept, op: Op) -> str:

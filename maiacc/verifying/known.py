@@ -75,7 +75,7 @@ def numbers(known: Known) -> Array:
 def ulp(size: Array, element: str = "fp32") -> Array:
     """The distance of neighbours in a type around numbers of these sizes."""
     digits, least, _ = _FORMATS[element]
-    _, exponent = np.frexp(size)
+    exponent = np.where(size == 0, least, np.frexp(size)[1])
     found: Array = np.ldexp(1.0, np.maximum(exponent - 1, least) - (digits - 1))
     return found
 
@@ -122,7 +122,8 @@ def stored(known: Known, element: Element, saturate: bool = False, lifted: bool 
         return known
     if known.exact.dtype == element.numpy:
         return known
-    narrow = to_float(known.exact.astype(np.float32), element, saturate)
+    with np.errstate(over="ignore", invalid="ignore"):
+        narrow = to_float(known.exact.astype(np.float32), element, saturate)
     if known.bound is None and not lifted:
         return Known(narrow)
     exact, bound = known.exact.astype(np.float64, copy=False), known.slack

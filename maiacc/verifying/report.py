@@ -28,8 +28,10 @@ def _line(line: Line) -> str:
     ops, nodes = ", ".join(line.ops), ", ".join(line.nodes)
     text = f"{_short(line.name, _NAMES):{_NAMES}} {_short(ops, _OPS):{_OPS}} "
     text += f"{_short(nodes, _NODES):{_NODES}} {error:9.3g} {bound:9.3g}  {line.verdict}"
-    if worst is not None and worst.undecided:
-        text += f", {worst.undecided:,} of {worst.size:,} undecided"
+    if line.undecided:
+        text += f", {line.undecided:,} of {line.decisions:,} decisions undecided"
+    elif worst is not None and worst.undecided:
+        text += f", {worst.undecided:,} of {worst.size:,} elements undecided"
     return text + (f" ({line.note})" if line.note else "")
 
 
@@ -128,6 +130,8 @@ def _entry(line: Line) -> dict[str, Any]:
         "nodes": list(line.nodes),
         "verdict": line.verdict,
         "note": line.note,
+        "decisions": line.decisions,
+        "undecided": line.undecided,
         "tensors": [
             {
                 "name": x.name,
