@@ -22,9 +22,7 @@ import numpy as np
 
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Op, Value
-from maiacc_passes.ir.types import ELEMENTS
 from maiacc_passes.kernel.model import Buffer, Kernel
-from maiacc_passes.kernel.views import strides
 from maiacc_passes.lowering.access import Access, whole
 from maiacc_passes.lowering.copies_assembled import Piece, assembled
 from maiacc_passes.lowering.group import Group
@@ -252,6 +250,3 @@ def _ints(op: Op, name: str) -> tuple[int, ...]:
     value = op.attrs[name]
     assert isinstance(value, tuple)
     return value
-
-
-__all__ = ["Buffer", "ELEMENTS", "lower_concat", "lower_copy", "lower_pad", "strides"]

@@ -166,6 +166,3 @@ class _Assembly:
         }
         queue = "LD0" if number % 2 == 0 else "LD1"
         return Word("copy", queue, views, location=self.op.location)
-
-
-__all__ = ["Piece", "assembled"]

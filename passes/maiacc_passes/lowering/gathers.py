@@ -22,13 +22,14 @@ from maiacc_passes.ir.graph import Op, Value
 from maiacc_passes.ir.types import ELEMENTS
 from maiacc_passes.kernel.model import Axis, Buffer, Dim, Kernel, View, Word
 from maiacc_passes.kernel.views import AXES, Side, strided, strides, too_many
-from maiacc_passes.lowering.access import Access, whole
+from maiacc_passes.lowering.access import Access
 from maiacc_passes.lowering.copies import mover, zeros
 from maiacc_passes.lowering.gathers_picked import picked
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.moves import DMA_BYTES, RUN_BYTES, dense_copies, movable, nested
 from maiacc_passes.lowering.moves_cuts import ALL, fitting, pace, ways
-from maiacc_passes.lowering.moves_index import FAR, Indices, Part, Places, Spot, joined
+from maiacc_passes.lowering.moves_index import Indices
+from maiacc_passes.lowering.moves_places import FAR, Part, Places, Spot, joined
 from maiacc_passes.lowering.recipes import unsupported
 from maiacc_passes.lowering.tiling import Tiling
 from maiacc_passes.lowering.vector import RETRIED
@@ -54,17 +55,20 @@ def lower_gather(group: Group, op: Op) -> list[Kernel]:
         table, places = _read(group, op)
     if places.extent >= FAR:
         raise unsupported(op, "more places than an index has bits for")
+    return [*kernels, gathered(group, table, places, target)]
+
+
+def gathered(group: Group, table: Access, places: Places, target: Buffer) -> Kernel:
+    """The cheaper kernel that reads a table at places: that picks elements, or gathers rows."""
     found = picked(group, table, places, target)
     rows = _Rows(group, table, places, target)
     try:
         kernel = rows.kernel()
-        if found is not None and found[0] < rows.cycles:
-            kernel = found[1]
     except IRError as refusal:
         if found is None or refusal.code not in RETRIED:
             raise
-        kernel = found[1]
-    return [*kernels, kernel]
+        return found[1]
+    return found[1] if found is not None and found[0] < rows.cycles else kernel
 
 
 def counted(index: Value) -> bool:
@@ -240,6 +244,3 @@ def stored(tiling: Tiling, places: Places, buffer: Buffer, target: Buffer) -> Wo
         "a": strided(buffer, [Side(tiling.tiles[d], steps[d]) for d in dims]),
     }
     return Word("copy", "ST", views, location=places.location)
-
-
-__all__ = ["lower_gather", "whole"]

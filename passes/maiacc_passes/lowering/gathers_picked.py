@@ -20,7 +20,8 @@ from maiacc_passes.lowering.access import Access
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.moves import DMA_BYTES, nested
 from maiacc_passes.lowering.moves_cuts import ALL, fitting, pace, ways
-from maiacc_passes.lowering.moves_index import Indices, Places
+from maiacc_passes.lowering.moves_index import Indices
+from maiacc_passes.lowering.moves_places import Places
 from maiacc_passes.lowering.tiling import Tiling
 from maiacc_passes.lowering.vector import RETRIED
 

@@ -17,7 +17,6 @@ from functools import cached_property
 from math import prod
 
 from maiacc_isa.machine import Machine
-from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import NOWHERE, Location, Op, Value
 from maiacc_passes.ir.types import ELEMENTS
 from maiacc_passes.kernel.model import Buffer, Chain, Kernel, Loop, Node, Stage, Term, View, Word
@@ -270,6 +269,3 @@ def dense_copies(accesses: Sequence[tuple[Access, str]]) -> Iterator[tuple[Acces
         buffer = Buffer(name, dtype, access.sizes, "hbm")
         target = Access(buffer, access.sizes, strides(access.sizes))
         yield target, access_copy(access, target)
-
-
-__all__ = ["Copy", "IRError", "Line", "Mover", "access_copy", "dense_copies", "lines_of"]

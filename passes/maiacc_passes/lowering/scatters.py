@@ -33,7 +33,8 @@ from maiacc_passes.lowering.moves import (
     nested,
 )
 from maiacc_passes.lowering.moves_cuts import ALL, fitting, pace, ways
-from maiacc_passes.lowering.moves_index import FAR, Indices, Places, Spot, joined
+from maiacc_passes.lowering.moves_index import Indices
+from maiacc_passes.lowering.moves_places import FAR, Places, Spot, joined
 from maiacc_passes.lowering.recipes import unsupported
 from maiacc_passes.lowering.scatters_put import putting
 from maiacc_passes.lowering.scatters_words import checked, dropped, in_order, loaded

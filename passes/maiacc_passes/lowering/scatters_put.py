@@ -26,7 +26,8 @@ from maiacc_passes.lowering.gathers_picked import Table
 from maiacc_passes.lowering.group import Group, nest
 from maiacc_passes.lowering.moves import DMA_BYTES, dense_copies
 from maiacc_passes.lowering.moves_cuts import ALL, fitting, pace, ways
-from maiacc_passes.lowering.moves_index import Indices, Places
+from maiacc_passes.lowering.moves_index import Indices
+from maiacc_passes.lowering.moves_places import Places
 from maiacc_passes.lowering.scatters_words import checked, dropped, in_order, loaded
 from maiacc_passes.lowering.tiling import Tiling, name_of
 from maiacc_passes.lowering.vector import RETRIED
