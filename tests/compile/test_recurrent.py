@@ -71,9 +71,15 @@ def layer(
     return module, dict(zip(module.inputs, arrays, strict=True))
 
 
-def run(name: str, *args: Any, target: str = "mini", dtype: str = "fp32", **more: Any) -> Case:
+def run(
+    name: str,
+    sizes: tuple[int, int, int, int],
+    target: str = "mini",
+    dtype: str = "fp32",
+    **more: Any,
+) -> Case:
     """A layer on the machine, as close to the exact one as it has to be."""
-    module, inputs = layer(name, *args, dtype=dtype, **more)
+    module, inputs = layer(name, sizes, dtype, **more)
     found = checked(module, target, inputs)
     assert found.error() < BOUNDS[dtype]
     return found
@@ -82,8 +88,7 @@ def run(name: str, *args: Any, target: str = "mini", dtype: str = "fp32", **more
 @pytest.mark.parametrize("target", ["mini", "maia200"])
 @pytest.mark.parametrize("name", GATES)
 def test_layers_in_both_directions_with_all_operands(name: str, target: str) -> None:
-    options = {"direction": "bidirectional", "lengths": True, "states": True}
-    run(name, (3, 2, 5, 7), target=target, **options)
+    run(name, (3, 2, 5, 7), target, direction="bidirectional", lengths=True, states=True)
 
 
 @pytest.mark.parametrize("name", GATES)
