@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 from compile.checks import checked
@@ -54,6 +55,17 @@ def test_sums(shape: Sequence[int], axes: Sequence[int], target: str) -> None:
 def test_types(name: str, dtype: str) -> None:
     for shape, axis in (((5, 30011), 1), ((30011, 2), 0)):
         assert checked(one(name, (dtype, shape), axes=(axis,), keep=True), whole=True).same()
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "uint32", "int64", "uint64"])
+def test_numbers_on_one_side_of_what_is_outside(dtype: str) -> None:
+    x = np.random.default_rng(0).integers(5, 9, (5, 30011)).astype(dtype)
+    for name in ("rmin", "rmax"):
+        graph = one(name, (dtype, x.shape), axes=(1,), keep=False)
+        assert checked(graph, inputs={"x0": x}).same()
+        if not dtype.startswith("u"):
+            graph = one(name, (dtype, x.shape), axes=(1,), keep=False)
+            assert checked(graph, inputs={"x0": -x}).same()
 
 
 @pytest.mark.parametrize("last", [False, True])

@@ -91,9 +91,9 @@ def started(location: Location, d: View, value: float, element: Element) -> Word
     stages: list[tuple[str, tuple[str | float, ...]]] = [("mov", (float(value),))]
     if element.bits == 64 and element.is_int:
         # Immediates have 32 bits: 1 << 63 is the lowest, its complement the highest number.
-        if value == lowest(element) and element.kind == "int":
+        if value == float(lowest(element)) and element.kind == "int":
             stages = [("mov", (1.0,)), ("shl", ("r0", 63.0))]
-        elif value == highest(element):
+        elif value == float(highest(element)):
             stages = [("mov", (0.0,)), ("not", ("r0",))]
             if element.kind == "int":
                 stages = [("mov", (1.0,)), ("shl", ("r0", 63.0)), ("not", ("r1",))]

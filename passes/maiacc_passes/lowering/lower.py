@@ -25,9 +25,10 @@ from maiacc_passes.lowering.control_moves import Move, moving
 from maiacc_passes.lowering.copies import lower_concat, lower_copy, lower_pad
 from maiacc_passes.lowering.convolutions import lower_convolution
 from maiacc_passes.lowering.group import Group
-from maiacc_passes.lowering.pools import lower_pool
+from maiacc_passes.lowering.orders import lower_order
 from maiacc_passes.lowering.pools import lower_pool
 from maiacc_passes.lowering.recipes import unsupported
+from maiacc_passes.lowering.scans import lower_scan
 from maiacc_passes.lowering.transposed import lower_transposed
 from maiacc_passes.lowering.vector import RETRIED, lower_vector
 
@@ -188,8 +189,9 @@ LOWERINGS: dict[str, Lowering] = {
     "concat": lower_concat,
     "pad": lower_pad,
     **dict.fromkeys(("pool_max", "pool_argmax", "pool_sum", "pool_avg"), lower_pool),
-    **dict.fromkeys(("pool_max", "pool_argmax", "pool_sum", "pool_avg"), lower_pool),
     "conv": lower_convolution,
+    **dict.fromkeys(("sort", "topk"), lower_order),
+    **dict.fromkeys(("cumsum", "cumprod"), lower_scan),
     "conv_transpose": lower_transposed,
 }
 
