@@ -33,17 +33,21 @@ from maiacc_passes.lowering.transposed import lower_transposed
 from maiacc_passes.lowering.vector import RETRIED, lower_vector
 
 
-def lower(module: Module, machine: Machine) -> Plan:
-    """The kernels of a module whose ops are groups. Raises ``IRError`` E1501, E1502, E1505."""
-    return _Lowering(module, machine).run()
+def lower(module: Module, machine: Machine, refused: list[IRError] | None = None) -> Plan:
+    """The kernels of a module whose ops are groups. Raises ``IRError`` E1501, E1502, E1505; with
+    ``refused``, what is raised for a group is put there, and the plan lacks its kernels."""
+    return _Lowering(module, machine, refused).run()
 
 
 class _Lowering:
     """Lowers regions: the main one, and those of control flow, which it is the ``Around`` of."""
 
-    def __init__(self, module: Module, machine: Machine) -> None:
+    def __init__(
+        self, module: Module, machine: Machine, refused: list[IRError] | None = None
+    ) -> None:
         self.module = module
         self.machine = machine
+        self.refused = refused
         self.plan = Plan()
         self.access: dict[Value, Access] = {}
         self.made: list[Buffer] = []
@@ -140,7 +144,12 @@ class _Lowering:
             self.access[result] = whole(buffer, result.type.shape)
             outputs[inner] = buffer
         group = Group(name, op, self.machine, inputs, outputs, self.constant)
-        self.emit(lowered(group))
+        try:
+            self.emit(lowered(group))
+        except IRError as problem:
+            if self.refused is None:
+                raise
+            self.refused.append(problem)
 
     def _output(self, name: str, value: Value) -> None:
         """A buffer that is handed out: where the value is, in the shape of the output, or a copy
@@ -204,6 +213,7 @@ def lowered(group: Group) -> list[Kernel]:
     if not any(buffer.size for buffer in group.outputs.values()):
         return []
     ops = [op for op in group.ops if op.results[0] not in group.access]
+    _in_the_machine(ops)
     try:
         return _together(group, ops)
     except IRError as refusal:
@@ -211,6 +221,13 @@ def lowered(group: Group) -> list[Kernel]:
         if refusal.code not in RETRIED or len(ops) < 2:
             raise
         return one_by_one(group, lowered)
+
+
+def _in_the_machine(ops: Sequence[Op]) -> None:
+    """Raises ``IRError`` E1505 for an op on numbers that the machine does not have."""
+    for op in ops:
+        if any(v is not None and v.type.dtype == "fp64" for v in (*op.operands, *op.results)):
+            raise unsupported(op, "the machine has no fp64")
 
 
 def _together(group: Group, ops: list[Op]) -> list[Kernel]:
