@@ -68,10 +68,19 @@ class _Lowering:
         for name, value in zip(module.outputs, main.last.operands, strict=True):
             assert value is not None
             self._output(name, value)
+        self._ends_are_there()
         for result in (result for op in main for result in op.results):
             if result in self.access and self.access[result].dense:
                 self.plan.results[result] = self.access[result].buffer
         return self.plan
+
+    def _ends_are_there(self) -> None:
+        """Raises ``IRError`` E1505 for inputs and outputs of a type that the machine does not
+        have, if no op was refused for them."""
+        outputs = {name: output.buffer for name, output in self.plan.outputs.items()}
+        for name, buffer in (*self.plan.inputs.items(), *outputs.items()):
+            if buffer.dtype == "fp64" and not self.refused:
+                raise IRError("E1505", f"{name!r} is of fp64, which the machine does not have")
 
     def constant(self, value: Value, order: tuple[int, ...] = ()) -> Buffer:
         """The buffer of a constant, its axes in another order if one is given."""
