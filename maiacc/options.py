@@ -22,9 +22,6 @@ PRECISIONS = {
     "int8": "int8",
 }
 
-#: Of these, those that there is a pass for.
-READY = ("model", "bf16", "fp8", "mxfp8", "mxfp4", "int8")
-
 #: Patterns that weights may be pruned to.
 SPARSITIES = ("none", "2:4")
 
@@ -50,8 +47,8 @@ class CompileOptions:
     def check(self, machine: Machine) -> None:
         """Raises ``MaiaccError`` E1506 for what cannot be asked for, and E1507 for a type that the
         machine does not multiply."""
-        _one_of("--precision", self.precision, tuple(PRECISIONS), READY)
-        _one_of("--sparsity", self.sparsity, SPARSITIES, SPARSITIES)
+        _one_of("--precision", self.precision, tuple(PRECISIONS))
+        _one_of("--sparsity", self.sparsity, SPARSITIES)
         if self.sparsity != "none" and not self.weights:
             raise MaiaccError(
                 "E1506",
@@ -77,16 +74,14 @@ class CompileOptions:
             )
 
 
-def _one_of(option: str, value: str, there: tuple[str, ...], ready: tuple[str, ...]) -> None:
-    if value in ready:
-        return
-    known = value in there
-    raise MaiaccError(
-        "E1506",
-        f"{option} {quote(value)} " + ("is not there yet" if known else "does not exist"),
-        expected=", ".join(ready),
-        found=quote(value),
-    )
+def _one_of(option: str, value: str, there: tuple[str, ...]) -> None:
+    if value not in there:
+        raise MaiaccError(
+            "E1506",
+            f"{option} {quote(value)} does not exist",
+            expected=", ".join(there),
+            found=quote(value),
+        )
 
 
 def _pattern(text: str) -> None:
@@ -107,5 +102,5 @@ def multiplies(machine: Machine, dtype: str) -> bool:
 
 
 def _multiplied(machine: Machine) -> list[str]:
-    """What ``--precision`` there is on a machine, without those that nobody can have yet."""
-    return [name for name in READY if not PRECISIONS[name] or multiplies(machine, PRECISIONS[name])]
+    """What ``--precision`` there is on a machine."""
+    return [name for name, dtype in PRECISIONS.items() if not dtype or multiplies(machine, dtype)]
