@@ -15,8 +15,6 @@ from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.expand import finish
 from maiacc_passes.ir.graph import Module, Region, Value
 from maiacc_passes.ir.types import Type, tensor
-from maiacc_passes.kernel.model import Kernel
-from maiacc_passes.kernel.plan import Repeat, Step
 from maiacc_sim.simulate import Options, simulate
 from maiacc_sim.traps import Trap
 
@@ -255,42 +253,31 @@ def test_a_condition_that_is_carried_counts_before_it_changes() -> None:
     case(built(body, BOOL), False)
 
 
-# ---- the kernels ------------------------------------------------------------------------------
-def turns_of(steps: Sequence[Step]) -> list[Kernel]:
-    """The kernels of the first repetition."""
-    repeat = next(step for step in steps if isinstance(step, Repeat))
-    return [step for step in repeat.body if isinstance(step, Kernel)]
+def test_both_simulators_agree() -> None:
+    found = case(counted(6, "in", True, 30.0), np.float32(1), np.int64(5), True)
+    inputs = {"x0": np.array(1, np.float32), "x1": np.array(5), "x2": np.array(True)}
+    options = Options(engine="reference")
+    again = simulate(found.compiled.program, inputs, options=options)
+    for name, array in found.found.items():
+        np.testing.assert_array_equal(again.outputs[name], array)
+    assert again.cycles == found.result.cycles
 
 
-def test_what_needs_no_copy_is_not_copied() -> None:
-    """A state that only its own elements come from is stored in place, and stacked beside that."""
+@pytest.mark.parametrize("depth", [7, 8])
+def test_how_deep_loops_nest(depth: int) -> None:
+    def body(b: Builder, x: Value) -> Value:
+        def nested(level: int, x: Value) -> Value:
+            if not level:
+                return b("add", x, b.constant(1, "fp32"))
+            step = region(b, (I64, BOOL, F32), lambda _, go, v: [go, nested(level - 1, v)])
+            return b("loop", b.constant(2, "int64"), None, x, most=2, regions=(step,))
 
-    def body(b: Builder, h: Value, x: Value) -> Sequence[Value]:
-        def step(h: Value, x: Value) -> Sequence[Value]:
-            after = b("add", b("mul", h, h), x)
-            return [after, after]
+        return nested(depth, x)
 
-        options = {"axes": (0,), "reverse": (0,), "out_axes": (0,), "out_reverse": (0,)}
-        regions = (region(b, (h.type, h.type), step),)
-        return b.many("scan", h, x, carried=1, regions=regions, **options)
-
-    module = built(body, kind("fp32", 300), kind("fp32", 4, 300))
-    found = case(module, some("fp32", 300, low=0, high=2), some("fp32", 4, 300))
-    assert len(turns_of(found.compiled.placed.plan.steps)) == 1
-
-
-def test_a_state_that_others_still_read_is_copied() -> None:
-    """The reversed state cannot be stored where it is read."""
-
-    def body(b: Builder, h: Value, x: Value) -> Sequence[Value]:
-        def step(h: Value, x: Value) -> Sequence[Value]:
-            back = b("slice", h, starts=(299,), sizes=(300,), steps=(-1,))
-            return [b("add", back, x)]
-
-        options = {"axes": (0,), "reverse": (0,), "out_axes": (), "out_reverse": ()}
-        regions = (region(b, (h.type, h.type), step),)
-        return b.many("scan", h, x, carried=1, regions=regions, **options)
-
-    module = built(body, kind("fp32", 300), kind("fp32", 3, 300))
-    found = case(module, some("fp32", 300), some("fp32", 3, 300))
-    assert len(turns_of(found.compiled.placed.plan.steps)) == 2
+    module = built(body, F32)
+    if depth == 7:
+        assert case(module, np.float32(0)).found["y0"] == 2**7
+        return
+    with pytest.raises(IRError) as problem:
+        checked(module)
+    assert problem.value.code == "E1505"

@@ -11,7 +11,8 @@ import pytest
 
 from compile.built import built, kind, some
 from compile.checks import Case, checked
-from compile.test_control import region, turns_of
+from compile.test_control import region
+from compile.test_control_kernels import turns_of
 from maiacc.onnx_backend import IRRep, MaiaRep
 from maiacc_passes.expanding import Expand
 from maiacc_passes.hoisting import Hoist
