@@ -188,7 +188,10 @@ class BlockWriter:
     def _word(self, word: Word, scope: _Scope) -> None:
         operands = {}
         for name, view in word.views.items():
-            everywhere = name == "d" and word.queue == "CLD" and view.buffer.space == "tsram"
+            everywhere = name == "d" and (
+                (word.queue == "CLD" and view.buffer.space == "tsram")
+                or view.buffer.root in self.placed.near
+            )
             operands[name] = self._descriptor(view, everywhere, scope)
         chain = None if word.chain is None else self.tables.chain(word.chain)
         self._add(
@@ -203,7 +206,8 @@ class BlockWriter:
         )
 
     def _descriptor(self, view: View, everywhere: bool, scope: _Scope) -> int:
-        """The number of a view's descriptor; ``everywhere``: in all tiles of a cluster."""
+        """The number of a view's descriptor; ``everywhere``: in all tiles of a cluster, or in all
+        clusters."""
         buffer = view.buffer
         slot = None
         if buffer in self._declared:
@@ -225,6 +229,8 @@ class BlockWriter:
             made = replace(made, meta=self._descriptor(view.meta, everywhere, scope))
         if view.scale is not None:
             made = replace(made, scale=self._descriptor(view.scale, everywhere, scope))
+        if buffer.root in self.placed.near:
+            made = replace(made, space="csram")
         if everywhere:
             made = replace(made, home="all")
         return self.tables.descriptor(made)

@@ -10,6 +10,7 @@ from maiacc_passes.kernel.plan import Plan
 from maiacc_passes.schedule.arena import UNIT, Arena, Life, arrange
 from maiacc_passes.schedule.edges import Edges
 from maiacc_passes.schedule.flow import Block, Flow, blocks_of, flow_of
+from maiacc_passes.schedule.homes import near
 from maiacc_passes.schedule.joins import join
 from maiacc_passes.schedule.lives import Lives
 from maiacc_passes.schedule.places import place
@@ -18,7 +19,8 @@ from maiacc_passes.schedule.places import place
 @dataclass
 class Placed:
     """A plan with addresses: ``bases`` of buffers in HBM. ``flow`` are its blocks, and the ways
-    between them; ``always`` the buffers that are written whatever way is taken."""
+    between them; ``always`` the buffers that are written whatever way is taken, ``near`` those that
+    lie in the memory of every cluster instead."""
 
     plan: Plan
     machine: Machine
@@ -26,6 +28,7 @@ class Placed:
     bases: dict[Buffer, int]
     arena: Arena
     always: set[Buffer] = field(default_factory=set)
+    near: set[Buffer] = field(default_factory=set)
 
     @property
     def blocks(self) -> list[Block]:
@@ -46,12 +49,13 @@ def schedule(plan: Plan, machine: Machine, keep: bool = False) -> Placed:
             block.places.append(places)
             block.semaphores |= edges.semaphores
         block.semaphores |= join(block.kernels, block.places, machine)
-    bases, arena = _arena(plan, lives, machine, keep)
-    return Placed(plan, machine, flow, bases, arena, lives.always)
+    close = {} if keep else near(plan, lives, machine)
+    bases, arena = _arena(plan, lives, machine, keep, set(close))
+    return Placed(plan, machine, flow, bases | close, arena, lives.always, set(close))
 
 
 def _arena(
-    plan: Plan, lives: Lives, machine: Machine, keep: bool
+    plan: Plan, lives: Lives, machine: Machine, keep: bool, close: set[Buffer]
 ) -> tuple[dict[Buffer, int], Arena]:
     fixed = [*plan.inputs.values(), *(o.buffer for o in plan.outputs.values()), *plan.constants]
     bases: dict[Buffer, int] = {}
@@ -59,7 +63,7 @@ def _arena(
     for buffer in dict.fromkeys(fixed):
         bases[buffer] = at
         at += -(-buffer.bytes // UNIT) * UNIT
-    temps = [b for b in lives.first if b not in bases]
+    temps = [b for b in lives.first if b not in bases and b not in close]
     spans = [
         Life(b.name, b.bytes, 0, lives.end)
         if keep
