@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from maiacc.verifying.bounds import RULES, Bounds, Rule, meant
-from maiacc.verifying.known import LIFTED, Known, all_exact, numbers, rounded, settled, stored
+from maiacc.verifying.known import LIFTED, Known, all_exact, held, numbers, rounded, settled, stored
 from maiacc_passes.ir.graph import Op
 from maiacc_passes.ir.vocabulary.errorfunctions import erf
 from maiacc_passes.ir.weights import Array
@@ -167,7 +167,9 @@ def _same(bounds: Bounds, op: Op, operands: Operands) -> Known:
         off = np.maximum(off, x.slack)
     if not is_float(op):
         return integer(op, exact, off)
-    return settled(exact, off)
+    found = settled(exact, off)
+    found.held = held(operands)
+    return found
 
 
 def _tests(bounds: Bounds, op: Op, operands: Operands) -> Known:

@@ -13,7 +13,7 @@ import numpy as np
 from maiacc.verifying.bounds import RULES, Bounds, meant
 from maiacc.verifying.bounds_maps import Operands, given, is_float
 from maiacc.verifying.bounds_sums import SAFE, applied, gamma
-from maiacc.verifying.known import LIFTED, Known, all_exact, numbers, settled, stored
+from maiacc.verifying.known import LIFTED, Known, all_exact, held, numbers, settled, stored
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Op
 from maiacc_passes.ir.weights import Array
@@ -33,7 +33,8 @@ def _moved(bounds: Bounds, op: Op, operands: Operands) -> Known:
     where = {1} if op.name in _INDEXED else set()
     arrays = [x.exact if i in where else x.wide for i, x in enumerate(known)]
     slacks = [x.exact if i in where else x.slack for i, x in enumerate(known)]
-    return Known(applied(op, arrays, LIFTED), applied(op, slacks, LIFTED))
+    kept = held([x for i, x in enumerate(known) if i not in where])
+    return Known(applied(op, arrays, LIFTED), applied(op, slacks, LIFTED), kept)
 
 
 def _native(op: Op, operands: Operands) -> Array:

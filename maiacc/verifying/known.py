@@ -6,6 +6,7 @@ each element: 0 there, too, and infinite where either side of a decision is allo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,10 +40,12 @@ LIFTED = Run(lift=True)
 
 @dataclass(slots=True)
 class Known:
-    """Exact elements, of their own type or in float64, and the bound of what a kernel makes."""
+    """Exact elements, of their own type or in float64, and the bound of what a kernel makes. What
+    it makes is ``held`` in a narrow type already, if one is named."""
 
     exact: Array
     bound: Array | None = None
+    held: str = ""
 
     @property
     def wide(self) -> Array:
@@ -120,7 +123,7 @@ def stored(known: Known, element: Element, saturate: bool = False, lifted: bool 
     name = element.name
     if not known.is_float or name in ("fp32", "fp64", "e8m0"):
         return known
-    if known.exact.dtype == element.numpy:
+    if known.exact.dtype == element.numpy or known.held == name:
         return known
     with np.errstate(over="ignore", invalid="ignore"):
         narrow = to_float(known.exact.astype(np.float32), element, saturate)
@@ -133,18 +136,22 @@ def stored(known: Known, element: Element, saturate: bool = False, lifted: bool 
     reach = np.abs(exact) + np.where(np.isinf(bound), 0, bound)
     near = narrow.astype(np.float64)
     off = np.where(bound == 0, np.abs(near - exact), bound + 0.5 * ulp(reach, name))
-    over = np.isfinite(exact) & (reach > most)
+    # Up to half a unit above the largest number rounds to it.
+    over = np.isfinite(exact) & (reach >= most + 0.5 * float(ulp(np.array(most), name)))
     if not (saturate or name == "e2m1") and over.any():
         off = np.where(over, np.inf, off)
-    return settled(
+    found = settled(
         exact if lifted else np.where(bound == 0, near, exact),
         np.where((bound == 0) & (not lifted), 0.0, off),
     )
+    found.held = name
+    return found
 
 
-def either(known: Known) -> int:
-    """How many elements may be anything."""
-    return 0 if known.bound is None else int(np.count_nonzero(np.isinf(known.bound)))
+def held(operands: Sequence[Known | None]) -> str:
+    """The narrow type that all of these are held in; nothing if there is none."""
+    names = {known.held for known in operands if known is not None}
+    return names.pop() if len(names) == 1 else ""
 
 
 def all_exact(operands: list[Any]) -> bool:

@@ -58,7 +58,8 @@ class Verified:
     """What came out. ``findings`` are the prover's, with the nodes that are
     ``blamed`` and the kernels that are ``suspects``; ``kernels``, ``ops``, ``passes`` and
     ``outputs`` say what was judged; ``diverging`` is the op of the module, with the kernels that
-    were compiled, where the first wrong kernel is. ``seconds`` of the clock by step."""
+    were compiled, where the first wrong kernel is. ``deviation`` is the largest error of an output,
+    as part of its largest magnitude. ``seconds`` of the clock by step."""
 
     kernels: list[Line] = field(default_factory=list)
     ops: list[Line] = field(default_factory=list)
@@ -73,6 +74,7 @@ class Verified:
     piece: Piece | None = None
     reproducer: tuple[str, ...] = ()
     cause: str = ""
+    deviation: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -152,8 +154,7 @@ def verify(asked: Asked, tell: Callable[[str], None] = lambda _: None) -> Verifi
     tell("end to end")
     known = _ends(found, asked, compiled, exact, arrays)
     clock("ends")
-    changed = apart(exact, {name: x.exact for name, x in known.items()}) > LOST
-    if asked.per_pass or (changed and asked.options.precision == "model"):
+    if asked.per_pass or _changed(asked, exact, known, found):
         tell("passes")
         found.passes = per_pass(asked)
         clock("passes")
@@ -162,6 +163,17 @@ def verify(asked: Asked, tell: Callable[[str], None] = lambda _: None) -> Verifi
         found.ops = per_op(asked)
         clock("ops")
     return found
+
+
+def _changed(
+    asked: Asked, exact: Mapping[str, Array], known: Mapping[str, Known], found: Verified
+) -> bool:
+    """Whether passes seem to have changed what the model means: by more than constants that are
+    rounded to fp32, which is less than what the program itself is off by."""
+    if asked.options.precision != "model" or asked.options.sparsity != "none":
+        return False
+    changed = apart(exact, {name: x.exact for name, x in known.items()})
+    return changed > LOST and changed > found.deviation / 2
 
 
 def _diagnosed(found: Verified, asked: Asked, kept: Kept, op: Op) -> None:
@@ -222,6 +234,7 @@ def _ends(
         array, element = arrays[name], value.type.element
         handed[name] = array if array.dtype == element.numpy else array.view(element.numpy)
     found.outputs = ends(handed, exact, known)
+    found.deviation = apart(exact, handed)
     if asked.options.sparsity != "none":
         for line in found.outputs:
             line.tensors[0].verdict, line.note = UNJUDGED, "weights were pruned, as asked"
