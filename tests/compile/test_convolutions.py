@@ -129,6 +129,13 @@ def test_transposed(x: Sequence[int], w: Sequence[int], attrs: dict[str, Any], t
     assert convolved(x, w, target, name="conv_transpose", whole=True, **attrs).same()
 
 
+def test_transposed_where_each_group_has_a_kernel() -> None:
+    attrs = {"strides": (2,) * 3, "dilations": (2, 1, 1), "pads": (0, 5, 0, 1, 0, 2), "groups": 3}
+    shapes = (3, 3, 1, 3, 5), (3, 2, 2, 3, 3)
+    case = convolved(*shapes, "maia200", name="conv_transpose", whole=True, **attrs)
+    assert case.same()
+
+
 def test_transposed_with_constants() -> None:
     rng = np.random.default_rng(1)
     w = rng.standard_normal((16, 8, 4, 4)).astype(np.float32)

@@ -10,7 +10,7 @@ from maiacc_passes.ir.errors import IRError
 from maiacc_passes.kernel.model import Axis, Buffer, Dim, Term, View
 
 #: Limits of a view.
-AXES, DIMS = 4, 6
+AXES, DIMS, TERMS = 4, 6, 6
 
 #: A window dim's step lies below this in size, and its size below that.
 STEP, SIZE = 1 << 15, 1 << 20
@@ -52,13 +52,16 @@ def strided(
     head = _merged(sides[:split])
     tail = _merged(sides[split:])
     axes, dims = _axes(head + tail)
+    moves = tuple(sorted((n, c) for n, c in terms.items() if c))
+    if len(moves) + sum(len(axis.terms) for axis in axes) > TERMS:
+        raise too_many(sides)
     return View(
         buffer,
         axes,
         dims,
         len(head),
         offset,
-        tuple(sorted((n, c) for n, c in terms.items() if c)),
+        moves,
         fill,
         drop,
         dtype,
@@ -95,7 +98,9 @@ def _axes(sides: Sequence[Side]) -> tuple[tuple[Axis, ...], tuple[Dim, ...]]:
     axes: list[Axis] = []
     places: dict[int, int] = {}
     for number, stride in enumerate(shared):
-        reach = sum((s.size - 1) * abs(s.stride) // stride for s in free if _on(s, shared) == stride)
+        reach = sum(
+            (s.size - 1) * abs(s.stride) // stride for s in free if _on(s, shared) == stride
+        )
         places[number] = len(axes)
         axes.append(Axis(reach + 1, stride))
     dims: list[Dim] = []

@@ -42,7 +42,7 @@ def _each(group: Group, op: Op) -> list[Kernel]:
     (target,) = group.outputs.values()
     x, w = dense_input(group, op, 0), dense_input(group, op, 1)
     bias = None if op.operand(2) is None else dense_input(group, op, 2)
-    result = whole(target, op.result.type.shape)
+    result = group.parts.get(op.result) or whole(target, op.result.type.shape)
     kernels: list[Kernel] = []
     for number in range(groups):
         given = [part(x, 1, number, groups), part(w, 0, number, groups)]
