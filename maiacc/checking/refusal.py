@@ -9,7 +9,7 @@ from maiacc_passes.ir.errors import IRError
 EXIT_CODES = {"E1501": 2, "E1502": 3, "E1503": 3, "E1504": 2, "E1505": 2}
 
 
-def refusal(problem: IRError, file: str) -> MaiaccError:
+def refusal(problem: IRError, file: str = "") -> MaiaccError:
     """A refusal with the file and the node, and what a command exits with for it."""
     found = MaiaccError(
         problem.code,

@@ -113,7 +113,7 @@ def survey(loaded: Loaded, settings: Settings, machine: Machine) -> Survey:
         found.certain_macs = certain_macs(module)
         found.moved = _moved(module, found.counted)
         found.composites = Counter(op.name for op in module.main if op.row.kind is Kind.COMPOSITE)
-        found.refused = [refusal(problem, loaded.file) for problem in refusals(module, machine)]
+        found.refused = [refusal(problem) for problem in refusals(module, machine)]
     return found
 
 

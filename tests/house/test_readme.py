@@ -31,6 +31,7 @@ DOCUMENTS = sorted(
 #: commands of ours they have at least.
 EXECUTED = {
     "README.md": 12,
+    "docs/compiling.md": 10,
     "docs/debugging.md": 8,
     "docs/models.md": 8,
     "docs/running.md": 10,
