@@ -173,7 +173,7 @@ def _changed(
     if asked.options.precision != "model" or asked.options.sparsity != "none":
         return False
     changed = apart(exact, {name: x.exact for name, x in known.items()})
-    return changed > LOST and changed > found.deviation / 2
+    return changed > LOST and changed >= found.deviation / 2
 
 
 def _diagnosed(found: Verified, asked: Asked, kept: Kept, op: Op) -> None:
