@@ -6,10 +6,11 @@ tile's port are busy with, and what each turn of a loop adds. It ranks; the simu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import prod
 
 from maiacc_isa.machine import Machine
+from maiacc_passes.ir.graph import Op
 from maiacc_passes.kernel.views import AXES, DIMS
 from maiacc_passes.lowering.operands import Operand
 from maiacc_passes.lowering.shapes import GROUP, SPARSE_STEP, Product
@@ -21,19 +22,29 @@ DMA_BYTES = 1 << 18
 #: Loads that are on their way at once, if memory allows; cycles that a result costs beside.
 SLOTS, TURN = 4, 50
 
+#: Passes of the vector unit over a tile of the result, of ops that take many.
+PASSES = {
+    **dict.fromkeys(("div", "recip", "sqrt"), 2.0),
+    **dict.fromkeys(("exp", "log", "rsqrt", "erf", "tanh", "log1p", "expm1"), 4.5),
+    **dict.fromkeys(("sigmoid", "silu", "sin", "cos", "atan"), 6.5),
+    "gelu": 9.0,
+    "pow": 18.0,
+}
+
 #: Ways that are tried before a contraction is found not to fit.
 MOST = 24
 
 
 class Choice:
-    """The ways to cut one product. ``sides`` is how many values of the size of a tile of the
-    result its kernel keeps."""
+    """The ways to cut one product. ``rate`` is how much of what is summed the tensor unit takes
+    in a cycle, ``behind`` are the ops that follow on tiles of the result."""
 
-    def __init__(self, product: Product, machine: Machine, rate: int, sides: int) -> None:
+    def __init__(self, product: Product, machine: Machine, rate: int, behind: Sequence[Op]) -> None:
         self.product = product
         self.machine = machine
         self.rate = rate
-        self.sides = sides
+        self.sides = 3 + len(behind)
+        self.passes = sum(PASSES.get(op.name, 0.4) for op in behind)
 
     @property
     def step(self) -> int:
@@ -132,11 +143,10 @@ class Choice:
     def cost(self, tiling: Tiling) -> float:
         """Cycles, roughly: the first load, turns at the pace of what is busiest, the last store."""
         machine, product = self.machine, self.product
-        m, n, k = self.sizes(tiling)
+        m, n, _ = self.sizes(tiling)
         block = machine.int("ttu.block")
-        rate = self.rate * (1 if product.meta is None else 2)
         blocks = -(-m // block) * -(-n // block)
-        cycles = blocks * -(-k // rate)
+        cycles = self.busy(tiling)
         turns, tiles = tiling.turns, machine.tiles * machine.clusters
         outer = prod(tiling.trips(d) for d, _ in tiling.order if d not in product.shape.k)
         out = float(m * n * 4)
@@ -149,12 +159,21 @@ class Choice:
             hbm += whole * (machine.clusters if self.shared(operand, tiling) else tiles)
         width, own = float(machine["hbm.bytes_per_cycle"]), machine.int("tile.bytes_per_cycle")
         load = max(hbm / width, port / own) / turns
+        vector = self.passes * out / 4 / machine.int("tvp.lanes32")
         latency = machine.int("hbm.latency")
         pace = max(cycles, load, (latency + load) / SLOTS if turns > 1 else 0.0)
+        pace = max(pace, vector * outer / turns)
         drain = out / 4 / machine.int("drain.lanes32")
         exposed = drain * outer if 2 * blocks > machine.int("ttu.acc_blocks") else drain
         tail = exposed + out / own + latency
-        return latency + load + turns * pace + cycles + tail + TURN * outer
+        return latency + load + turns * pace + cycles + vector + tail + TURN * outer
+
+    def busy(self, tiling: Tiling) -> int:
+        """Cycles that the tensor unit needs for a tile."""
+        m, n, k = self.sizes(tiling)
+        block = self.machine.int("ttu.block")
+        rate = self.rate * (1 if self.product.meta is None else 2)
+        return -(-m // block) * -(-n // block) * -(-k // rate)
 
     def loads(self, operand: Operand, tiling: Tiling) -> int:
         """How often a tile loads an operand: for each turn of the innermost loop it depends on."""

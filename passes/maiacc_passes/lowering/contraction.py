@@ -25,6 +25,7 @@ from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Op, Value
 from maiacc_passes.kernel.model import Buffer, Kernel, Loop, Node, View, Word
 from maiacc_passes.kernel.views import Side, strided
+from maiacc_passes.lowering.access import VIEWS
 from maiacc_passes.lowering.choosing import Choice
 from maiacc_passes.lowering.expr import Expr, Tile, leaf
 from maiacc_passes.lowering.group import Group
@@ -45,11 +46,12 @@ def lower_contraction(group: Group, op: Op) -> Kernel:
     if not rate:
         pair = f"{product.a.dtype} and {product.b.dtype}"
         raise unsupported(op, f"the tensor unit does not multiply {pair}")
-    choice = Choice(product, group.machine, rate, 2 + len(group.ops))
+    behind = [other for other in group.ops if other is not op and other.name not in VIEWS]
+    choice = Choice(product, group.machine, rate, behind)
     problem: IRError | None = None
     for tiling in choice.tilings():
         try:
-            kernel = _Maker(group, product, choice, tiling).kernel()
+            kernel = Maker(group, product, choice, tiling).kernel()
             place(kernel, group.machine, False)
             return kernel
         except IRError as refusal:
@@ -60,7 +62,7 @@ def lower_contraction(group: Group, op: Op) -> Kernel:
     raise problem
 
 
-class _Maker:
+class Maker:
     """Makes the kernel of one tiling."""
 
     def __init__(self, group: Group, product: Product, choice: Choice, tiling: Tiling) -> None:
@@ -136,7 +138,7 @@ class _Maker:
         body.insert(at, word)
         loop.buffers.append(buffer)
 
-    def _multiply(self, buffers: dict[str, Buffer]) -> Word:
+    def _multiply(self, buffers: dict[str, Buffer]) -> Node:
         product, tiling = self.product, self.tiling
         shape = product.shape
         right = product.b.view(tiling, buffers["b"], shape.n, shape.k)
@@ -164,15 +166,19 @@ class _Maker:
         return strided(self.acc, sides, len(self.product.shape.m))
 
     # ---- sums as the first expression ---------------------------------------------------------
-    def _sums(self) -> Expr:
-        """The sums, with the bias if there is one."""
-        op, shape = self.product.op, self.product.shape
-        strides: dict[int, int] = {d: 0 for d in shape.batch}
+    def _tile(self) -> Tile:
+        """The accumulators as a tile of the result."""
+        shape = self.product.shape
+        strides: dict[int, int] = dict.fromkeys(shape.batch, 0)
         for dims, unit in ((shape.m, self.pitch), (shape.n, 1)):
             sizes = [self.tiling.tiles[d] for d in dims]
             for d, step in zip(dims, steps_of(sizes), strict=True):
                 strides[d] = step * unit
-        found = leaf(Tile(self.acc, (*shape.batch, *shape.m, *shape.n), strides))
+        return Tile(self.acc, (*shape.batch, *shape.m, *shape.n), strides)
+
+    def _sums(self) -> Expr:
+        """The sums, with the bias if there is one."""
+        op, found = self.product.op, leaf(self._tile())
         bias = self.product.bias
         if bias is None:
             return found
