@@ -38,7 +38,8 @@ from maiacc_passes.lowering.bounded_words import (
 from maiacc_passes.lowering.copies import mover
 from maiacc_passes.lowering.gathers import gathered, indexed, located
 from maiacc_passes.lowering.group import Group
-from maiacc_passes.lowering.moves import Copy, Line, dense_copies, movable, nested
+from maiacc_passes.lowering.moves import Copy, dense_copies, movable, nested
+from maiacc_passes.lowering.moves_lines import Line
 from maiacc_passes.lowering.moves_places import Part, Places, Spot, joined
 from maiacc_passes.lowering.tiling import Tiling
 

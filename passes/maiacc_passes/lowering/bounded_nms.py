@@ -31,6 +31,9 @@ from maiacc_passes.lowering.moves import nested
 from maiacc_passes.lowering.tiling import Tiling, spreads
 from maiacc_passes.schedule.places import place
 
+#: Stages of a chain.
+Stages = list[tuple[str | float, ...]]
+
 #: Corners of boxes: low and high along both axes.
 Corners = tuple[Buffer, Buffer, Buffer, Buffer]
 
@@ -160,6 +163,7 @@ class _Choice:
         number = v.pick(order, best)
         last = View(**{**vars(line(result, 1)), "terms": (("k", 1),)})
         v.map("int32", [("select", "a", "b", -1.0)], some, number, result=last)
+        stages: Stages
         sides = []
         for low, high in (corners[:2], corners[2:]):
             near, far = same(v.pick(low, best), n), same(v.pick(high, best), n)
@@ -171,7 +175,7 @@ class _Choice:
         union = v.map(
             "fp32", [("add", "a", "b"), ("sub", "r0", "c")], area, mine, shared, to="fp32"
         )
-        solid = [("lt", 0.0, "a"), ("lt", 0.0, "b"), ("mul", "r0", "r1")]
+        solid: Stages = [("lt", 0.0, "a"), ("lt", 0.0, "b"), ("mul", "r0", "r1")]
         one = v.map("fp32", solid, shared, area, to="fp32")
         other = v.map("fp32", solid, mine, union, to="fp32")
         v.map("fp32", [("mul", "a", "b")], one, other, result=one)
@@ -203,7 +207,7 @@ def _rows(group: Group, found: Buffer, chosen: Buffer, result: Buffer) -> Kernel
     v.words.append(Word("gather", "LD0", gather, fields=fields, location=location))
     v.map("int32", [("max", "a", 0.0)], numbers, result=numbers)
     rows = v.new("int64", 3 * tile)
-    columns = (
+    columns: tuple[tuple[Buffer, Stages], ...] = (
         (numbers, [("divf", "a", float(classes * most))]),
         (numbers, [("divf", "a", float(most)), ("modf", "r0", float(classes))]),
         (boxes, [("mov", "a")]),

@@ -27,14 +27,12 @@ from maiacc_passes.lowering.access import Access, whole
 from maiacc_passes.lowering.copies_assembled import Piece, assembled
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.moves import (
-    START,
     Copy,
-    Line,
     Mover,
     access_copy,
-    merged,
     movable,
 )
+from maiacc_passes.lowering.moves_lines import START, Line, merged
 from maiacc_passes.lowering.recipes import unsupported
 from maiacc_passes.lowering.vector import RETRIED
 
@@ -42,7 +40,7 @@ from maiacc_passes.lowering.vector import RETRIED
 BOXES, MOST = 3, 64
 
 #: Pieces that one kernel copies.
-TOGETHER = 8
+TOGETHER = 12
 
 
 def mover(group: Group, title: str = "copy") -> Mover:

@@ -23,7 +23,7 @@ from maiacc_passes.lowering.moves_cuts import ALL, fitting, pace, ways
 from maiacc_passes.lowering.tiling import Tiling
 
 #: Runs of this many bytes are long enough to be stored by themselves; loads of one turn.
-LONG, LOADS = 1 << 12, 128
+LONG, LOADS = 256, 128
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def assembled(group: Group, op: Op, pieces: Sequence[Piece], target: Access) -> 
     if not cut or len(pieces) > LOADS:
         return None
     shortest = min(prod(p.source.sizes[d] for d in range(cut[-1], len(sizes))) for p in pieces)
-    least = prod(sizes[d] for d in cut) * bytes_
+    least = prod(sizes[cut[0] :]) * bytes_
     room = group.machine.space_bytes("tsram") // 2
     if shortest * bytes_ >= LONG or least > room:
         return None

@@ -48,7 +48,7 @@ def lower_gather(group: Group, op: Op) -> list[Kernel]:
         return zeros(group, x, target)
     kernels: list[Kernel] = []
     table, places = _read(group, op)
-    if any(part.stride < 0 for part in places.parts):
+    if places.negative:
         [(table, copy)] = dense_copies([(table, f"{group.name}.dense")])
         kernels += mover(group).kernels([copy])
         group.access[x] = table

@@ -1,12 +1,12 @@
 """Kernels that move elements from where they are to where they go.
 
     for i0 over gtile < 4 {
-      LD0 turn %t <- @x[...]       or copy, where both sides are contiguous along the same dim
+      LD0 copy %x <- @x[...]       in the order of the source
+      TVP map %t <- %x             in that of the target, if it is another one
       ST copy @y[...] <- %t
     }
 
-A *line* is a dim of both sides: how far apart its elements are in the one and in the other. Lines
-that go on in each other on both sides are one.
+A *line* is a dim of both sides: how far apart its elements are in the one and in the other.
 """
 
 from __future__ import annotations
@@ -19,76 +19,17 @@ from math import prod
 from maiacc_isa.machine import Machine
 from maiacc_passes.ir.graph import NOWHERE, Location, Op, Value
 from maiacc_passes.ir.types import ELEMENTS
-from maiacc_passes.kernel.model import Buffer, Chain, Kernel, Loop, Node, Stage, Term, View, Word
-from maiacc_passes.kernel.views import Side, strided, strides
+from maiacc_passes.kernel.model import Buffer, Chain, Kernel, Loop, Node, Stage, Word
+from maiacc_passes.kernel.views import Side, dense, strided, strides
 from maiacc_passes.lowering.access import Access
 from maiacc_passes.lowering.group import nest
 from maiacc_passes.lowering.moves_cuts import ALL, Step, fitting, pace, runs, ways
+from maiacc_passes.lowering.moves_lines import Line, backward, bits, lines_of, part, reverse
 from maiacc_passes.lowering.recipes import unsupported
-from maiacc_passes.lowering.tiling import Tiling, name_of
+from maiacc_passes.lowering.tiling import Tiling
 
 #: The most bytes that a DMA word moves; those of a run that is long enough.
 DMA_BYTES, RUN_BYTES = 1 << 18, 512
-
-#: The origin of a view lies below this in size; coordinates below that.
-START, EXTENT = 1 << 15, 1 << 31
-
-
-@dataclass(frozen=True)
-class Line:
-    """``size`` elements along a dim, so far apart at the source and at the target. If only
-    ``extent`` of them exist, that many do from element ``before`` on."""
-
-    size: int
-    source: int
-    target: int
-    extent: int | None = None
-    before: int = 0
-
-    def around(self, inner: Line) -> Line | None:
-        """This line with another one inside of it, as one; None if they are two."""
-        whole = self.size * inner.size
-        fits = (
-            self.source == inner.source * inner.size
-            and self.target == inner.target * inner.size
-            and inner.extent is None
-            and self.before * inner.size < START
-            and whole < EXTENT
-        )
-        if not fits:
-            return None
-        extent = None if self.extent is None else self.extent * inner.size
-        return Line(whole, inner.source, inner.target, extent, self.before * inner.size)
-
-
-def merged(lines: Sequence[Line]) -> list[Line]:
-    """Lines in this order with those that go on in each other as one, without those of size 1."""
-    found: list[Line] = []
-    for line in lines:
-        if line.size == 1 and line.extent is None:
-            continue
-        both = found[-1].around(line) if found else None
-        if both is not None:
-            found[-1] = both
-        else:
-            found.append(line)
-    return found
-
-
-def lines_of(sizes: Sequence[int], source: Sequence[int], target: Sequence[int]) -> list[Line]:
-    """Lines of two lists of strides, in the order of the target's."""
-    found = [Line(n, s, t) for n, s, t in zip(sizes, source, target, strict=True)]
-    return merged(sorted(found, key=lambda x: -abs(x.target)))
-
-
-def part(tiling: Tiling, dim: int, stride: int, line: Line | None = None) -> Side:
-    """The part of a dim that a tile has in HBM: its box, if a tile sticks out or elements lack."""
-    if line is None or line.extent is None:
-        return tiling.side(dim, stride)
-    terms: tuple[Term, ...] = ()
-    if dim in tiling.spreads:
-        terms = ((name_of(dim), tiling.tiles[dim]),)
-    return Side(tiling.tiles[dim], stride, line.extent, -line.before, terms)
 
 
 def movable(op: Op, value: Value) -> None:
@@ -117,6 +58,12 @@ class Copy:
     def bytes(self) -> int:
         """What an element takes."""
         return ELEMENTS[self.dtype or self.source.dtype].bits // 8
+
+    @cached_property
+    def straight(self) -> bool:
+        """Whether the source lies in the order of the target."""
+        steps = [x.source for x in self.lines]
+        return all(steps) and steps == sorted(map(abs, steps), reverse=True)
 
     def plan(self) -> list[Step]:
         """How a tile grows: runs of both sides until they are long, then in the target's order."""
@@ -158,72 +105,87 @@ class Mover:
     def moved(self, copy: Copy) -> Kernel:
         """A kernel with one copy, in its part of the memory."""
         room = self.machine.space_bytes("tsram") // (2 * self.share)
-        width = copy.bytes
+        width = copy.bytes if copy.straight else 2 * copy.bytes
         if copy.result:
             width += ELEMENTS[copy.result].bits // 8
-        most = max(1, min(DMA_BYTES, room) // width)
+        most = max(1, min(DMA_BYTES // copy.bytes, room // width))
         sizes = [line.size for line in copy.lines]
         plans = [copy.plan(), copy.plan()[-len(sizes) :] if sizes else []]
 
         def cost(tiling: Tiling) -> float:
             size = prod(tiling.tiles) * copy.bytes
+            read = prod(n for n, x in zip(tiling.tiles, copy.lines, strict=True) if x.read)
             burst = self.machine.int("hbm.burst")
             load = runs(tiling, [x.source for x in copy.lines], copy.bytes, burst)
             store = runs(tiling, [x.target for x in copy.lines], copy.bytes, burst)
-            return pace(self.machine, tiling, size * (load + store), 3.0 * size)
+            hbm = read * copy.bytes * load + size * store
+            return pace(self.machine, tiling, hbm, read * copy.bytes + size)
 
         found = ways(self.machine, sizes, plans, most, cost)
         return fitting(self.machine, found, lambda tiling: self._nest(copy, tiling))
 
     def _nest(self, copy: Copy, tiling: Tiling) -> Kernel:
-        self._number += 1
         dims = range(len(copy.lines))
-        shape = tuple(tiling.tiles) or (1,)
-        dtype = copy.dtype or copy.source.dtype
-        buffer = Buffer(f"t{self._number}", dtype, shape, "tsram")
-        steps = strides(shape)
-        sides = [part(tiling, d, x.target) for d, x in zip(dims, copy.lines, strict=True)]
-        target = strided(copy.target, [*tiling.guards(dims), *sides], offset=copy.to, drop=True)
-        tile = strided(buffer, [Side(tiling.tiles[d], steps[d]) for d in dims])
-        words = [self._load(copy, tiling, buffer)]
-        buffers = [buffer]
-        if copy.result not in ("", dtype):
-            buffers.append(Buffer(f"c{self._number}", copy.result, shape, "tsram"))
-            near = strided(buffers[1], [Side(tiling.tiles[d], steps[d]) for d in dims])
+        words, buffers = self._loaded(copy, tiling)
+        tile = buffers[-1]
+        near = dense(tile)
+        if copy.result not in ("", tile.dtype):
             chain = Chain("int64", (Stage("mov", ("a",)),))
-            words.append(Word("map", "TVP", {"d": near, "a": tile}, chain, location=self.location))
-            tile = near
-        words.append(Word("copy", "ST", {"d": target, "a": tile}, location=self.location))
+            tile = self._buffer(copy.result, tile.shape)
+            views = {"d": dense(tile), "a": near}
+            words.append(Word("map", "TVP", views, chain, location=self.location))
+            near = dense(tile)
+            buffers.append(tile)
+        sides = [part(tiling, d, x.target) for d, x in zip(dims, copy.lines, strict=True)]
+        dtype = "" if tile.dtype == copy.target.dtype else tile.dtype
+        target = strided(
+            copy.target, [*tiling.guards(dims), *sides], offset=copy.to, drop=True, dtype=dtype
+        )
+        words.append(Word("copy", "ST", {"d": target, "a": near}, location=self.location))
         return nested(tiling, words, buffers, Kernel(self.name, location=self.location))
 
-    def _load(self, copy: Copy, tiling: Tiling, buffer: Buffer) -> Word:
-        """A load in the order of the source; it turns where the target has another one."""
-        lines, steps = copy.lines, strides(buffer.shape)
-        wide = [d for d in range(len(lines)) if tiling.tiles[d] > 1]
-        order = sorted(wide, key=lambda d: (-abs(lines[d].source), d))
-        rest = [d for d in range(len(lines)) if d not in wide]
+    def _buffer(self, dtype: str, shape: Sequence[int]) -> Buffer:
+        self._number += 1
+        return Buffer(f"t{self._number}", dtype, tuple(shape) or (1,), "tsram")
 
-        def views(inner: Sequence[int], outer: Sequence[int]) -> dict[str, View]:
-            far = [part(tiling, d, lines[d].source, lines[d]) for d in (*rest, *inner)]
-            near = [Side(tiling.tiles[d], steps[d]) for d in outer]
-            dtype = "" if copy.source.dtype == buffer.dtype else buffer.dtype
-            source = strided(copy.source, far, offset=copy.start, fill=copy.fill, dtype=dtype)
-            return {"a": source, "d": strided(buffer, near)}
-
-        first = [d for d in wide if abs(lines[d].source) == 1]
-        last = wide[-1] if wide else None
-        if first and last is not None and first[-1] != last:
-            outer = [d for d in wide if d not in (first[-1], last)]
-            made = views([*outer, last, first[-1]], [*outer, first[-1], last])
-            if _turned(made["d"], made["a"]):
-                return Word("turn", "LD0", made, location=self.location)
-        return Word("copy", "LD0", views(order, order), location=self.location)
-
-
-def _turned(d: View, a: View) -> bool:
-    """Whether one view's last two dims are the other's, exchanged."""
-    far, near = [x.size for x in a.dims], [x.size for x in d.dims]
-    return len(near) >= 2 and far == [*near[:-2], near[-1], near[-2]]
+    def _loaded(self, copy: Copy, tiling: Tiling) -> tuple[list[Node], list[Buffer]]:
+        """Words that bring a tile into memory, and the buffers for it, the last one in the order of
+        the target. What has another order at the source is turned by the vector unit."""
+        lines, tiles = copy.lines, tiling.tiles
+        dtype = copy.dtype or copy.source.dtype
+        own = [d for d in range(len(lines)) if lines[d].read]
+        wide = sorted((d for d in own if tiles[d] > 1), key=lambda d: (-abs(lines[d].source), d))
+        order = [*(d for d in own if tiles[d] == 1), *wide]
+        back = [d for d in wide if lines[d].source < 0 and backward(tiling, d, lines[d])]
+        flat = not back and wide == [d for d in range(len(lines)) if tiles[d] > 1]
+        fill = copy.fill
+        if not flat:
+            # Bits move unchanged as integers of the same width.
+            fill = bits(fill, dtype)
+            dtype = f"int{8 * copy.bytes}"
+        first = self._buffer(dtype, [tiles[d] for d in wide])
+        far = [
+            reverse(tiling, d, lines[d].source)
+            if d in back
+            else part(tiling, d, lines[d].source, lines[d])
+            for d in order
+        ]
+        as_ = "" if copy.source.dtype == dtype else dtype
+        source = strided(copy.source, far, offset=copy.start, fill=fill, dtype=as_)
+        load = Word("copy", "LD0", {"a": source, "d": dense(first)}, location=self.location)
+        if flat:
+            return [load], [first]
+        steps = dict(zip(wide, strides(first.shape), strict=False))
+        last = self._buffer(dtype, tiles)
+        sides = []
+        for d in range(len(lines)):
+            step = steps.get(d, 0)
+            start = 1 - tiles[d] if d in back else 0
+            sides.append(Side(tiles[d], -step if d in back else step, None, start))
+        views = {"d": dense(last), "a": strided(first, sides)}
+        chain = Chain(dtype, (Stage("mov", ("a",)),))
+        turn = Word("map", "TVP", views, chain, location=self.location)
+        return [load, turn], [first, last]
 
 
 def nested(

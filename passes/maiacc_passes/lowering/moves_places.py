@@ -100,6 +100,12 @@ class Places:
         bases = any(self.spots[d].base for d in self.rows)
         return len(self.parts) == 1 and not bases and self.dtype in INDEX
 
+    @property
+    def negative(self) -> bool:
+        """Whether a place grows while an index or a coordinate falls."""
+        steps = [part.stride for part in self.parts]
+        return min(*steps, *(self.spots[d].base for d in self.rows), 0) < 0
+
     @cached_property
     def unit(self) -> int:
         """What all strides of places are multiples of."""
