@@ -11,6 +11,7 @@ import pytest
 from compile.checks import Case, checked
 from compile.single import module
 from maiacc_passes.ir.errors import IRError
+from maiacc_passes.kernel.model import words_of
 
 TARGETS = ("mini", "maia200")
 
@@ -62,6 +63,28 @@ def test_groups(x: Sequence[int], w: Sequence[int], groups: int, target: str) ->
     case = convolved(x, w, target, whole=True, groups=groups, pads=pads, followed=True)
     assert case.same()
     assert len(case.compiled.placed.plan.kernels) == 1
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("dtype", ["fp32", "bf16", "int8"])
+@pytest.mark.parametrize(
+    ("x", "w", "attrs"),
+    [
+        ((2, 37, 9, 11), (37, 1, 3, 3), {"pads": (1,) * 4, "strides": (2, 1)}),
+        ((1, 5, 40, 41), (5, 1, 5, 3), {"dilations": (2, 3)}),
+        ((3, 12, 50), (12, 1, 7), {"pads": (6, 0)}),
+        ((1, 6, 5, 6, 7), (6, 1, 3, 2, 3), {"pads": (1,) * 6}),
+        ((1, 12, 9, 9), (6, 2, 3, 3), {}),
+        ((2, 3, 1, 1), (3, 1, 1, 1), {}),
+    ],
+)
+def test_channels_of_their_own(
+    x: Sequence[int], w: Sequence[int], attrs: dict[str, Any], dtype: str, target: str
+) -> None:
+    case = convolved(x, w, target, dtype, whole=True, followed=True, groups=w[0], **attrs)
+    assert case.same()
+    words = [word.kind for k in case.compiled.placed.plan.kernels for word in words_of(k.body)]
+    assert "multiply" in words
 
 
 def test_groups_of_more_channels_than_a_tile_holds() -> None:

@@ -14,6 +14,7 @@ from maiacc_passes.kernel.model import Kernel
 from maiacc_passes.lowering.access import Access, whole
 from maiacc_passes.lowering.chunked_alone import dense_input, grouped
 from maiacc_passes.lowering.contraction import lower_contraction
+from maiacc_passes.lowering.convolutions_depthwise import lower_depthwise
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.recipes import unsupported
 from maiacc_passes.lowering.vector import RETRIED
@@ -26,6 +27,10 @@ def lower_convolution(group: Group, op: Op) -> list[Kernel]:
     """The kernels of a convolution. Raises ``IRError`` E1502, E1505."""
     if op.result.type.rank - 2 > MOST:
         raise unsupported(op, f"windows over more than {MOST} axes")
+    if op.attrs["groups"] == op.result.type.shape[1] != 1:
+        found = lower_depthwise(group, op)
+        if found is not None:
+            return [found]
     try:
         return [lower_contraction(group, op)]
     except IRError as refusal:
