@@ -137,8 +137,7 @@ def verify(asked: Asked, tell: Callable[[str], None] = lambda _: None) -> Verifi
         asked.fresh(), asked.machine, keep=True, options=asked.options
     )
     clock("compile")
-    arrays = _run(found, compiled, asked.inputs, tell)
-    clock("run")
+    arrays = _run(found, compiled, asked.inputs, tell, clock)
     if arrays is None:
         return found
     if asked.program is not None:
@@ -199,11 +198,16 @@ def _diagnosed(found: Verified, asked: Asked, kept: Kept, op: Op) -> None:
 
 
 def _run(
-    found: Verified, compiled: Compiled, inputs: Mapping[str, Array], tell: Callable[[str], None]
+    found: Verified,
+    compiled: Compiled,
+    inputs: Mapping[str, Array],
+    tell: Callable[[str], None],
+    clock: _Clock,
 ) -> dict[str, Array] | None:
     """What the simulator hands out, if the program is proven."""
     tell("proving")
     report = prove(compiled.program)
+    clock("prove")
     if not report.proven:
         found.findings = [str(finding) for finding in report.findings]
         sites = [f.site for f in report.findings if f.site is not None]
@@ -216,6 +220,7 @@ def _run(
         return None
     tell("running")
     result = simulate(compiled.program, dict(inputs), options=Options(engine="native"))
+    clock("run")
     return dict(result.outputs)
 
 
