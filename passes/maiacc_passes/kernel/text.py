@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from maiacc_passes.ir.words import quoted
 from maiacc_passes.kernel.model import Buffer, Chain, Kernel, Loop, Node, Term, View, Word
-from maiacc_passes.kernel.plan import Plan
+from maiacc_passes.kernel.plan import Choice, Load, Plan, Repeat, Scalars, Step
 
 if TYPE_CHECKING:
     from maiacc_passes.schedule.places import Places
@@ -45,9 +45,48 @@ def plan_text(
         shape = ", ".join(map(str, output.shape))
         is_ = f"{output.buffer.dtype}[{shape}] = {_name(output.buffer)}"
         lines.append(f"output {quoted(name)} : {is_}{_base(output.buffer, bases)}")
-    for kernel in plan.kernels:
-        lines += ["", *kernel_lines(kernel, (places or {}).get(kernel.name))]
+    lines += _steps(plan.steps, places or {}, "")
     return "\n".join(lines) + "\n"
+
+
+def _steps(steps: Sequence[Step], places: Mapping[str, Places], indent: str) -> Iterator[str]:
+    """Kernels, and what decides which of them are executed how often."""
+    for step in steps:
+        yield ""
+        if isinstance(step, Kernel):
+            yield from (indent + line for line in kernel_lines(step, places.get(step.name)))
+        elif isinstance(step, Scalars):
+            yield from (indent + line for line in _scalars(step))
+        elif isinstance(step, Choice):
+            yield f"{indent}if {step.scalar.name} {{"
+            yield from _steps(step.then, places, indent + "  ")
+            yield f"{indent}}} else {{"
+            yield from _steps(step.other, places, indent + "  ")
+            yield f"{indent}}}"
+        elif isinstance(step, Repeat):
+            yield f"{indent}while {step.scalar.name} max {step.most} {{"
+            yield from _steps(step.body, places, indent + "  ")
+            yield f"{indent}}}"
+        else:
+            yield f"{indent}{step.count} times {step.variable} {{"
+            yield from _steps(step.body, places, indent + "  ")
+            yield f"{indent}}}"
+
+
+def _scalars(step: Scalars) -> Iterator[str]:
+    """Scalars that are set, and the intervals that they have to be in."""
+    location = _location(step.location.nodes)
+    for word in step.words:
+        made = f"scalar {word.dest.name} = "
+        if isinstance(word, Load):
+            yield f"{made}load {view_text(word.view)}{location}"
+        else:
+            named = [(source.name, coef) for source, coef in word.terms]
+            value = _sum(word.imm, named)
+            value = value if word.function == "none" else f"{word.function}({value}, {word.m})"
+            yield made + value + (" everywhere" if word.everywhere else "") + location
+    for scalar in step.expected:
+        yield f"expect {scalar.low} <= {scalar.name} <= {scalar.high}{location}"
 
 
 def kernel_lines(kernel: Kernel, places: Places | None = None) -> Iterator[str]:
@@ -162,6 +201,8 @@ def _sum(start: int, terms: Sequence[Term]) -> str:
 
 # ---- names ----------------------------------------------------------------------------------
 def _name(buffer: Buffer) -> str:
+    if buffer.of is not None:
+        return f"{_name(buffer.of)}.part({_sum(buffer.offset, buffer.terms)})"
     if buffer.space not in OUTSIDE:
         return f"%{buffer.name}"
     if buffer.kind == "weight":
