@@ -196,7 +196,8 @@ class Group:
             layout = tuple(d for d in dims if d is not None)
             dtype = value.type.dtype
             writer.location = self._maker(value)
-            if expr.tile is None and expr.uses == 1 and (expr.stage or expr.store == dtype):
+            alone = expr.tile is None and expr.uses == 1
+            if alone and (expr.store == dtype or (expr.stage and not expr.forced)):
                 tile = writer.get(expr, layout if expr.stage else None, dtype)
             else:
                 tile = writer.get(expr)

@@ -116,9 +116,7 @@ def _mod(m: Maker, op: Op, xs: Sequence[Input]) -> Input:
     # The remainder has the sign of a; where that is not the sign of b, b is added.
     wrong = m("lt", m("mul", m("select", m("lt", rest, 0.0), -1.0, 1.0), _unit(m, b)), 0.0)
     fix = m("select", m("eq", rest, 0.0), 0.0, m("select", wrong, 1.0, 0.0))
-    moved = m("select", fix, m("add", rest, b), rest)
-    # An exact multiple gives a zero with the sign of b, as numpy has it.
-    return moved
+    return m("select", fix, m("add", rest, b), rest)
 
 
 def _unit(m: Maker, x: Input) -> Input:
@@ -139,14 +137,13 @@ def _pow(m: Maker, op: Op, xs: Sequence[Input]) -> Input:
 
 def _int_pow(m: Maker, x: Input, y: Input) -> Input:
     """By squaring, bit after bit of the exponent; a negative one gives 0 but for 1 and -1."""
-    bits = ELEMENTS[m.compute].bits
     found: Input = 1.0
-    power: Input = x
-    for bit in range(min(bits - 1, 6)):
-        chosen = m("and", m("shr", y, float(bit)), 1.0)
-        factor = m("select", chosen, power, 1.0)
-        found = factor if found == 1.0 else m("mul", found, factor)
-        power = m("mul", power, power)
+    power, left = x, y
+    # What wraps at so many bits is 0 or 1 before the exponent has more of them.
+    for bit in range(ELEMENTS[m.compute].bits):
+        factor = m("select", m("and", left, 1.0), power, 1.0)
+        found = factor if bit == 0 else m("mul", found, factor)
+        power, left = m("mul", power, power), m("shr", left, 1.0)
     if ELEMENTS[m.compute].kind == "uint":
         return found
     odd = m("and", y, 1.0)
@@ -187,10 +184,13 @@ def _cvt(m: Maker, op: Op, xs: Sequence[Input]) -> Input:
         return Expr("mov", (x,), x.dims, m.compute, to.name, dict(fields), forced=True)
     if to.bits == 32 or source.kind == "bool":
         return Expr("mov", (x,), x.dims, "fp32", "fp32")
+    fields = {"saturate": bool(op.attrs["saturate"]) and to.bits < 16}
     if source.is_int and source.bits > 16:
         # A chain would round twice: to fp32, and to the narrow type.
-        return Expr("convert", (x,), x.dims, "", to.name, forced=True)
-    fields = {"saturate": bool(op.attrs["saturate"]) and to.bits < 16}
+        return Expr("convert", (x,), x.dims, "", to.name, dict(fields), forced=True)
+    if fields["saturate"] and x.store == to.name == "e5m2":
+        # Nothing that has the type already is converted, infinities stay.
+        x = m("clamp", x, -57344.0, 57344.0)
     return Expr("mov", (x,), x.dims, "fp32", to.name, dict(fields), forced=True)
 
 

@@ -63,7 +63,7 @@ def _convert(writer: Writer, expr: Expr) -> None:
     assert x.tile is not None
     result = writer.tile(expr.store, expr.dims)
     views = {"d": writer.view(result, expr.dims), "a": writer.view(x.tile, expr.dims)}
-    writer.words.append(Word("convert", "TVP", views, None, {}, writer.location))
+    writer.words.append(Word("convert", "TVP", views, None, expr.fields, writer.location))
     expr.tile = result
 
 
