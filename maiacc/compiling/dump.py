@@ -55,7 +55,7 @@ class Dump:
             for block in placed.blocks
             for kernel, where in zip(block.kernels, block.places, strict=True)
         }
-        self._write("placed.txt", plan_text(placed.plan, placed.bases, places))
+        self._write("placed.txt", plan_text(placed.plan, placed.bases, places, placed.near))
         self._write("program.mist", disassemble(built.program))
 
     def _write(self, name: str, text: str) -> None:

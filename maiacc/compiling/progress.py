@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 
 from maiacc.compiling.build import Tell
+from maiacc_isa.errors import printable
 
 
 @contextmanager
@@ -18,5 +20,6 @@ def progress(title: str) -> Iterator[Tell]:
         yield lambda _: None
         return
     console = Console(stderr=True)
-    with console.status(title, spinner="line") as status:
-        yield lambda step: status.update(f"{title}: {step}")
+    shown = escape(printable(title))
+    with console.status(shown, spinner="line") as status:
+        yield lambda step: status.update(f"{shown}: {escape(step)}")

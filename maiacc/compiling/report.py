@@ -10,6 +10,8 @@ from maiacc.compiling.build import Built
 from maiacc.running.summary import BOUND_NAMES, line, percent, size_text, time_text
 from maiacc_isa.errors import printable
 from maiacc_isa.program import Program
+from maiacc_passes.schedule.arena import Life, arrange
+from maiacc_passes.schedule.lives import Lives
 from maiacc_passes.schedule.places import UNIT, acc_bytes
 from maiacc_passes.schedule.schedule import Placed
 from maiacc_sim.bounds import BOUNDS
@@ -35,9 +37,11 @@ class Space:
 
 
 def memory(placed: Placed) -> dict[str, Space]:
-    """HBM of a chip, and the two memories of a tile."""
+    """HBM of a chip, memory of a cluster if it is used, and the two memories of a tile."""
     machine, arena = placed.machine, placed.arena
     found = {"hbm": Space(arena.peak, machine.space_bytes("hbm"), arena.bound)}
+    if placed.near:
+        found["csram"] = _near(placed)
     block = machine.int("ttu.block")
     for name in ("tsram", "acc"):
         peak = least = 0
@@ -50,6 +54,14 @@ def memory(placed: Placed) -> dict[str, Space]:
             least = max(least, sum(each))
         found[name] = Space(peak, machine.space_bytes(name), least)
     return found
+
+
+def _near(placed: Placed) -> Space:
+    """The memories of clusters, where values lie that are not in HBM."""
+    lives, capacity = Lives(placed.plan.steps), placed.machine.space_bytes("csram")
+    spans = [Life(b.name, b.bytes, lives.first[b], lives.last[b]) for b in placed.near]
+    peak = max(placed.bases[b] + b.bytes for b in placed.near)
+    return Space(peak, capacity, min(peak, arrange(spans, 0, capacity).bound))
 
 
 def weight_bytes(program: Program) -> int:

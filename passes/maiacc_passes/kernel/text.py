@@ -15,7 +15,7 @@ before the schedule nobody waits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from maiacc_passes.ir.words import quoted
@@ -33,9 +33,10 @@ def plan_text(
     plan: Plan,
     bases: Mapping[Buffer, int] | None = None,
     places: Mapping[str, Places] | None = None,
+    near: Collection[Buffer] = (),
 ) -> str:
-    """All kernels. ``bases`` are addresses of buffers in HBM, ``places`` those of tiles by the name
-    of the kernel."""
+    """All kernels. ``bases`` are addresses of buffers in HBM, or in the memories of clusters for
+    those that are ``near``; ``places`` are those of tiles by the name of the kernel."""
     lines = [f"kernels {len(plan.kernels)}"]
     for name, buffer in plan.inputs.items():
         lines.append(f"input {quoted(name)} : {_type(buffer)}{_base(buffer, bases)}")
@@ -45,6 +46,11 @@ def plan_text(
         shape = ", ".join(map(str, output.shape))
         is_ = f"{output.buffer.dtype}[{shape}] = {_name(output.buffer)}"
         lines.append(f"output {quoted(name)} : {is_}{_base(output.buffer, bases)}")
+    known = {*plan.inputs.values(), *plan.constants, *(o.buffer for o in plan.outputs.values())}
+    for buffer in bases or ():
+        if buffer not in known:
+            space = " in csram" if buffer in near else ""
+            lines.append(f"value {_name(buffer)} : {_type(buffer)}{_base(buffer, bases)}{space}")
     lines += _steps(plan.steps, places or {}, "")
     return "\n".join(lines) + "\n"
 
