@@ -17,6 +17,9 @@ from maiacc_passes.kernel.model import Buffer, Kernel
 from maiacc_passes.kernel.plan import Output, Plan, Step
 from maiacc_passes.lowering.access import VIEWS, Access, viewed, whole
 from maiacc_passes.lowering.blocks import lower_blocks
+from maiacc_passes.lowering.bounded import lower_compact, lower_nonzero
+from maiacc_passes.lowering.bounded_nms import lower_nms
+from maiacc_passes.lowering.bounded_unique import lower_unique
 from maiacc_passes.lowering.chunked import lower_reduction
 from maiacc_passes.lowering.chunked_alone import one_by_one
 from maiacc_passes.lowering.contraction import lower_contraction
@@ -24,10 +27,12 @@ from maiacc_passes.lowering.control import lower_control
 from maiacc_passes.lowering.control_moves import Move, moving
 from maiacc_passes.lowering.copies import lower_concat, lower_copy, lower_pad
 from maiacc_passes.lowering.convolutions import lower_convolution
+from maiacc_passes.lowering.gathers import lower_gather
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.orders import lower_order
 from maiacc_passes.lowering.pools import lower_pool
 from maiacc_passes.lowering.recipes import unsupported
+from maiacc_passes.lowering.scatters import lower_scatter
 from maiacc_passes.lowering.scans import lower_scan
 from maiacc_passes.lowering.transposed import lower_transposed
 from maiacc_passes.lowering.vector import RETRIED, lower_vector
@@ -202,8 +207,15 @@ Lowering = Callable[[Group, Op], list[Kernel]]
 LOWERINGS: dict[str, Lowering] = {
     **{
         name: lambda group, op: [lower_contraction(group, op)]
-        for name in ("contract", "conv", "contract_sparse", "conv_sparse")
+        for name in ("contract", "conv", "contract_sparse", "conv_sparse", "contract_scaled")
     },
+    "block_quantize": lambda group, op: [lower_blocks(group, op)],
+    **dict.fromkeys(("gather", "gather_elements", "gather_nd"), lower_gather),
+    **dict.fromkeys(("scatter_elements", "scatter_nd"), lower_scatter),
+    "nonzero": lower_nonzero,
+    "compact": lower_compact,
+    "unique": lower_unique,
+    "nms": lower_nms,
     "concat": lower_concat,
     "pad": lower_pad,
     **dict.fromkeys(("pool_max", "pool_argmax", "pool_sum", "pool_avg"), lower_pool),
