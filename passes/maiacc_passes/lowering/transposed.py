@@ -13,11 +13,13 @@ Where no tap meets the cells of a residue, they are the bias.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
-from math import gcd
+from math import prod
 
+from maiacc_isa.machine import Machine
+from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Op
 from maiacc_passes.ir.ops import OPS
 from maiacc_passes.kernel.model import Kernel, Word
@@ -31,42 +33,34 @@ from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.recipes import unsupported
 from maiacc_passes.lowering.shapes import ints
 from maiacc_passes.lowering.tiling import Tiling
+from maiacc_passes.lowering.transposed_joined import Joined, dtype_of, tilings_of
+from maiacc_passes.lowering.transposed_kernel import JoinedMaker
+from maiacc_passes.lowering.transposed_residues import Residue, residues
+from maiacc_passes.lowering.vector import RETRIED
+from maiacc_passes.schedule.places import place
+
+#: Types that a drain writes, and residues that are computed in one tile.
+WRITTEN, FEW = frozenset({"fp32", "bf16", "fp16"}), 16
 
 
-@dataclass(frozen=True)
-class Residue:
-    """Cells of the result along an axis: ``size`` of them from ``first`` on, a stride apart. They
-    are met by ``taps`` taps, the last of which is ``tap``, ``apart`` from each other; it meets
-    cell ``start`` of x for the first of them, and the next one ``dilation`` cells further."""
-
-    first: int
-    size: int
-    taps: int
-    tap: int = 0
-    apart: int = 1
-    start: int = 0
-    dilation: int = 1
-
-
-def residues(size: int, taps: int, stride: int, dilation: int, pad: int) -> Iterator[Residue]:
-    """The residues of an axis that has cells."""
-    common = gcd(stride, dilation)
-    apart = stride // common
-    for residue in range(stride):
-        first = (residue - pad) % stride
-        if first >= size:
-            continue
-        cells = -(-(size - first) // stride)
-        hits = [k for k in range(min(taps, apart)) if k * dilation % stride == residue]
-        if not hits:
-            yield Residue(first, cells, 0)
-            continue
-        (nearest,) = hits
-        count = -(-(taps - nearest) // apart)
-        ahead = (first + pad - residue) // stride + (residue - nearest * dilation) // stride
-        step = dilation // common
-        last = nearest + (count - 1) * apart
-        yield Residue(first, cells, count, last, apart, ahead - (count - 1) * step, step)
+def joined_kernel(job: Joined, machine: Machine, name: str) -> Kernel | None:
+    """The kernel; None where there is none that fits, or residues are too many."""
+    dtype = job.op.result.type.dtype
+    whole = all(len(way) == s for way, s in zip(job.ways, job.strides, strict=True))
+    few = prod(job.strides) <= FEW
+    met = all(any(cell.taps for cell in way) for way in job.ways)
+    rate = machine.kchunk(dtype_of(job.w), dtype_of(job.x))
+    if dtype not in WRITTEN or not (whole and few and met) or not rate:
+        return None
+    for tiling in tilings_of(job, machine, rate):
+        try:
+            kernel = JoinedMaker(job, tiling).kernel(name)
+            place(kernel, machine, False)
+            return kernel
+        except IRError as refusal:
+            if refusal.code not in RETRIED:
+                raise
+    return None
 
 
 def lower_transposed(group: Group, op: Op) -> list[Kernel]:
@@ -90,6 +84,12 @@ def lower_transposed(group: Group, op: Op) -> list[Kernel]:
         strict=False,
     )
     ways = [list(residues(*axis)) for axis in axes]
+    if op.attrs["groups"] == 1 and value.type.size and w.sizes[1]:
+        rows = tuple(map(tuple, ways))
+        job = Joined(op, x, w, bias, result, rows, ints(op, "strides"))
+        found = joined_kernel(job, group.machine, group.name)
+        if found is not None:
+            return [*kernels, found]
     for number, cells in enumerate(product(*ways)):
         part = _part(result, cells, ints(op, "strides"))
         name = f"{group.name}.{number}"
