@@ -81,9 +81,10 @@ class _Commands(click.Group):
     message=f"%(prog)s %(version)s (MIST {ISA_VERSION[0]}.{ISA_VERSION[1]})",
 )
 def cli() -> None:
-    """maiacc takes programs for MIST, a documented instruction set for an AI accelerator.
+    """maiacc compiles ONNX models to proven programs for MIST, a documented instruction set for an
+    AI accelerator, and runs them.
 
-    Start with `maiacc demo`, then `maiacc isa` and `maiacc targets`.
+    Start with `maiacc demo`, then `maiacc compile`, `maiacc isa` and `maiacc targets`.
     """
 
 
