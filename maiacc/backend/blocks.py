@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from maiacc.backend import words as w
@@ -59,8 +60,7 @@ class BlockWriter:
         """The block."""
         for scalar in self.block.expected:
             self._reads(scalar)
-        for kernel, places in zip(self.block.kernels, self.block.places, strict=True):
-            self._kernel(kernel, places)
+        self._turns()
         self._origin = self.block.origin
         for word in self.block.scalars:
             self._scalar(word)
@@ -80,11 +80,45 @@ class BlockWriter:
             ),
         )
 
+    def _turns(self) -> None:
+        """The kernels: once, or in the turns of a loop around them all."""
+        block, scope = self.block, _Scope()
+        if block.turns is None:
+            self._kernels(scope)
+            return
+        variable, count = block.turns
+        words = [word for kernel in block.kernels for word in words_of(kernel.body)]
+        roles = BOTH if any(word.queue in w.CLUSTER for word in words) else TILE
+        scope.sources[variable], scope.depth = ((self._code["L"], 1),), 1
+        self._around(block.head)
+        head = len(self.words)
+        self._add(w.loop(roles, 0, count, 0))
+        self._kernels(scope)
+        self.words[head] = w.loop(roles, 0, count, len(self.words) - head - 1)
+        self._add(w.end_loop(roles, 0))
+        self._around(block.tail)
+
+    def _kernels(self, scope: _Scope) -> None:
+        for kernel, places in zip(self.block.kernels, self.block.places, strict=True):
+            inner = _Scope(dict(scope.sources), depth=scope.depth)
+            self._kernel(kernel, places, inner)
+
+    def _around(self, words: Sequence[Word]) -> None:
+        for word in words:
+            self._origin = word.location.nodes
+            self._word(word, _Scope())
+
     def _arena(self) -> tuple[pr.Buffer, ...]:
         """The part of HBM where values lie that are not tensors of the host."""
         arena = self.placed.arena
         size = arena.peak - arena.start
-        return (pr.Buffer("arena", "uint8", (size,), "hbm", arena.start),) if size else ()
+        found = [pr.Buffer("arena", "uint8", (size,), "hbm", arena.start)] if size else []
+        # What lies in a stack is reached from the first of it.
+        for number, stack in enumerate(self.placed.plan.stacks):
+            low, last = self.placed.bases[stack[0]], stack[-1]
+            size = self.placed.bases[last] + last.bytes - low
+            found.append(pr.Buffer(f"stack{number}", "uint8", (size,), "hbm", low))
+        return tuple(found)
 
     def _add(self, word: isa.Word) -> None:
         self.words.append(word)
@@ -110,12 +144,11 @@ class BlockWriter:
         self._set.add(dest.register)
 
     # ---- loops ----------------------------------------------------------------------------
-    def _kernel(self, kernel: Kernel, places: Places) -> None:
+    def _kernel(self, kernel: Kernel, places: Places, scope: _Scope) -> None:
         self._places = places
         self._declared = dict(buffers_of(kernel))
         self._registers = self._ids = 0
         self._origin = kernel.location.nodes
-        scope = _Scope()
         self._slots(kernel.body, None, scope)
         self._nodes(kernel.body, scope)
 

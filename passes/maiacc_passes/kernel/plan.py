@@ -82,7 +82,16 @@ class Repeat:
     body: list[Step] = field(default_factory=list)
 
 
-Step = Kernel | Scalars | Choice | Repeat
+@dataclass
+class Rolled:
+    """Kernels that are executed ``count`` times; ``variable`` counts."""
+
+    body: list[Kernel]
+    count: int
+    variable: str
+
+
+Step = Kernel | Scalars | Choice | Repeat | Rolled
 
 
 @dataclass
@@ -90,7 +99,7 @@ class Plan:
     """``inputs`` and ``outputs`` are buffers by the name that the model has for them;
     ``constants`` are buffers that come with the program, and the values that they hold;
     ``scalars`` are those that views have as variables, by name; ``results`` are where the
-    results of the main region's ops are."""
+    results of the main region's ops are; buffers of a stack lie one behind the other."""
 
     steps: list[Step] = field(default_factory=list)
     inputs: dict[str, Buffer] = field(default_factory=dict)
@@ -98,6 +107,7 @@ class Plan:
     constants: dict[Buffer, Value] = field(default_factory=dict)
     scalars: dict[str, Scalar] = field(default_factory=dict)
     results: dict[Value, Buffer] = field(default_factory=dict)
+    stacks: list[list[Buffer]] = field(default_factory=list)
 
     @property
     def kernels(self) -> list[Kernel]:
@@ -112,5 +122,5 @@ def walk(steps: Sequence[Step]) -> Iterator[Step]:
         if isinstance(step, Choice):
             yield from walk(step.then)
             yield from walk(step.other)
-        elif isinstance(step, Repeat):
+        elif isinstance(step, Repeat | Rolled):
             yield from walk(step.body)

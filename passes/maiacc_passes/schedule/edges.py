@@ -10,8 +10,9 @@ graphs no other order of execution blocks either.
     TVP map %y <- %x   wait(~LD0.TVP.0) post(~TVP.LD0.2.0)
 
 In the body of a loop an *event* is the work of one queue in one node, a word or an inner loop. An
-edge between events of one iteration needs a semaphore without tokens; one to a later iteration needs
-as many tokens at the start as iterations lie between. Edges that follow from others are left out.
+edge between events of one iteration needs a semaphore without tokens; one to a later iteration
+needs as many tokens at the start as iterations lie between. Edges that follow from others are left
+out.
 """
 
 from __future__ import annotations
@@ -71,8 +72,15 @@ class Edges:
         self._numbers: dict[tuple[str, str, int], int] = {}
 
     def kernel(self, kernel: Kernel) -> None:
-        """Adds waits, posts and words that only synchronise."""
+        """Adds waits, posts and words that only synchronise. When the stores of a kernel are
+        complete, so is everything else in it."""
+        late = _late(kernel.body, set(kernel.buffers))
+        near = next(words_of(kernel.body), None)
         kernel.body = self._body(kernel.body, set(kernel.buffers), set(), once=True)
+        if near is not None and late:
+            names = [(queue, self._named(queue, "ST", 0)) for queue in late]
+            kernel.body += _syncs(names, "posts", near)
+            kernel.body += _syncs([("ST", name) for _, name in names], "waits", near)
 
     def _body(
         self, body: list[Node], own: set[Buffer], outer: set[Buffer], once: bool = False
@@ -88,9 +96,7 @@ class Edges:
             edges += _carried(events, known, {b: self.slots.get(b, 1) for b in own}, outer)
         return self._attach(body, events, edges)
 
-    def _attach(
-        self, body: list[Node], events: list[Event], edges: list[Edge]
-    ) -> list[Node]:
+    def _attach(self, body: list[Node], events: list[Event], edges: list[Edge]) -> list[Node]:
         before: dict[int, list[tuple[str, str]]] = {}
         behind: dict[int, list[tuple[str, str]]] = {}
         for edge in edges:
@@ -150,6 +156,23 @@ def _events(body: Sequence[Node], visible: set[Buffer]) -> list[Event]:
     return found
 
 
+def _late(body: Sequence[Node], visible: set[Buffer]) -> list[str]:
+    """Queues whose last words in a body may not be over when its last store is."""
+    events = _events(body, visible)
+    known = _within(events)[1]
+    last = {event.queue: number for number, event in enumerate(events)}
+    store = last.pop("ST", None)
+    over = {} if store is None else dict(known[store])
+    for place in {event.node for event in events if event.queue == "ST"}:
+        node = body[place]
+        inner = _late(node.body, visible | set(node.buffers)) if isinstance(node, Loop) else []
+        for number, event in enumerate(events):
+            if event.node == place and event.queue not in inner:
+                for queue, at in (*known[number].items(), (event.queue, number)):
+                    over[queue] = max(over.get(queue, -1), at)
+    return [queue for queue, number in last.items() if over.get(queue, -1) < number]
+
+
 def _within(events: Sequence[Event]) -> tuple[list[Edge], list[dict[str, int]]]:
     """Edges within an iteration, and for each event the last event of each queue that is
     certainly over when it starts."""
@@ -199,7 +222,8 @@ def _carried(
     found: list[Edge] = []
     for i, j, distance in sorted(wanted, key=lambda e: (e[2], -e[0], e[1])):
         if not any(
-            e.distance <= distance and _leads(events, known, i, e.before)
+            e.distance <= distance
+            and _leads(events, known, i, e.before)
             and _leads(events, known, e.after, j)
             for e in found
         ):
@@ -207,8 +231,6 @@ def _carried(
     return found
 
 
-def _leads(
-    events: Sequence[Event], known: Sequence[dict[str, int]], first: int, then: int
-) -> bool:
+def _leads(events: Sequence[Event], known: Sequence[dict[str, int]], first: int, then: int) -> bool:
     """Whether an event is over when another of the same iteration is, or they are the same."""
     return first == then or known[then].get(events[first].queue, -1) >= first

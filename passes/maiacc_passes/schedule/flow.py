@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from maiacc_passes.kernel.model import Kernel, View, words_of
-from maiacc_passes.kernel.plan import Assign, Choice, Load, Repeat, Scalar, Scalars, Step
+from maiacc_passes.kernel.model import Kernel, View, Word, words_of
+from maiacc_passes.kernel.plan import Assign, Choice, Load, Repeat, Rolled, Scalar, Scalars, Step
 from maiacc_passes.schedule.edges import Semaphore
 from maiacc_passes.schedule.places import Places
 
@@ -22,7 +22,8 @@ DESCRIPTORS, CHAINS = 3800, 240
 @dataclass(eq=False)
 class Block:
     """Kernels that one block of the program executes, and scalars that are set behind them;
-    ``expected`` ones have to lie in their intervals when it starts."""
+    ``expected`` ones have to lie in their intervals when it starts. With ``turns`` the kernels are
+    executed so many times, the variable counting; ``head`` and ``tail`` are around that."""
 
     kernels: list[Kernel] = field(default_factory=list)
     places: list[Places] = field(default_factory=list)
@@ -30,6 +31,9 @@ class Block:
     scalars: list[Load | Assign] = field(default_factory=list)
     expected: tuple[Scalar, ...] = ()
     origin: tuple[str, ...] = ()
+    turns: tuple[str, int] | None = None
+    head: list[Word] = field(default_factory=list)
+    tail: list[Word] = field(default_factory=list)
 
 
 @dataclass
@@ -61,17 +65,23 @@ def flow_of(steps: Sequence[Step]) -> list[Flow]:
         last = found[-1] if found else None
         if isinstance(step, Kernel):
             fits = room.takes(step)
-            if not isinstance(last, Block) or last.scalars or last.expected or not fits:
+            closed = not isinstance(last, Block) or last.scalars or last.expected or last.turns
+            if closed or not fits:
                 last = Block()
                 found.append(last)
                 room = _Room()
                 room.takes(step)
+            assert isinstance(last, Block)
             last.kernels.append(step)
+        elif isinstance(step, Rolled):
+            found.append(Block(step.body, turns=(step.variable, step.count)))
         elif isinstance(step, Scalars):
             apart = step.expected or any(isinstance(word, Load) for word in step.words)
-            if apart or not isinstance(last, Block) or last.scalars or last.expected:
+            closed = not isinstance(last, Block) or last.scalars or last.expected or last.turns
+            if apart or closed:
                 last = Block(expected=step.expected, origin=step.location.nodes)
                 found.append(last)
+            assert isinstance(last, Block)
             last.scalars += step.words
         elif isinstance(step, Choice):
             found.append(Fork(step.scalar, flow_of(step.then), flow_of(step.other)))

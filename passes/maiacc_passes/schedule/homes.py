@@ -50,9 +50,7 @@ def _eligible(plan: Plan) -> list[Buffer]:
                     found[word.view.buffer.root] = False
         elif isinstance(step, Kernel):
             _look(step, found)
-    return [
-        b for b, good in found.items() if good and b not in fixed and 0 < b.bytes <= LARGEST
-    ]
+    return [b for b, good in found.items() if good and b not in fixed and 0 < b.bytes <= LARGEST]
 
 
 def _look(kernel: Kernel, found: dict[Buffer, bool]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from maiacc_passes.kernel.model import Buffer, Kernel, words_of
-from maiacc_passes.kernel.plan import Choice, Load, Repeat, Scalars, Step
+from maiacc_passes.kernel.plan import Choice, Load, Repeat, Rolled, Scalars, Step
 
 
 class Lives:
@@ -33,9 +33,9 @@ class Lives:
             if isinstance(step, Choice):
                 self._steps(step.then, surely=False)
                 self._steps(step.other, surely=False)
-            elif isinstance(step, Repeat):
+            elif isinstance(step, Repeat | Rolled):
                 start = self.end
-                self._steps(step.body, surely=False)
+                self._steps(step.body, surely=surely and isinstance(step, Rolled))
                 self._turning.append((start, self.end - 1))
             else:
                 for buffer in touched(step):

@@ -14,6 +14,7 @@ from maiacc_isa.machine import Machine
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.types import ELEMENTS
 from maiacc_passes.kernel.model import Buffer, Kernel, Loop, View, loops_of, words_of
+from maiacc_passes.kernel.views import distinct
 
 #: Queues that load.
 LOADS = frozenset({"LD0", "LD1", "CLD"})
@@ -79,6 +80,13 @@ def place(kernel: Kernel, machine: Machine, high: bool) -> Places:
     for word in words_of(kernel.body):
         for view in (*word.reads(), *word.writes()):
             queues.setdefault(view.buffer, set()).add(word.queue)
+        if not all(distinct(view) for view in word.writes()):
+            raise IRError(
+                "E1501",
+                "elements that lie too irregularly for one transfer",
+                found=kernel.title or kernel.name,
+                nodes=kernel.location.nodes,
+            )
         if word.queue in LOADS:
             loaded |= {view.buffer for view in word.writes()}
         if word.weights:
@@ -119,7 +127,9 @@ def _refusal(kernel: Kernel, machine: Machine) -> IRError:
 
 def _more(slots: dict[Buffer, int], loaded: set[Buffer], more: int) -> dict[Buffer, int]:
     """Loads take long to arrive: several of them are on their way at once."""
-    return {b: more if n > 1 and b in loaded and b.space == "tsram" else n for b, n in slots.items()}
+    return {
+        b: more if n > 1 and b in loaded and b.space == "tsram" else n for b, n in slots.items()
+    }
 
 
 def _fewer(buffer: Buffer, slots: int) -> int:

@@ -14,6 +14,7 @@ from maiacc_passes.schedule.homes import near
 from maiacc_passes.schedule.joins import join
 from maiacc_passes.schedule.lives import Lives
 from maiacc_passes.schedule.places import place
+from maiacc_passes.schedule.rolling import roll
 
 
 @dataclass
@@ -39,6 +40,8 @@ class Placed:
 def schedule(plan: Plan, machine: Machine, keep: bool = False) -> Placed:
     """Places and schedules; kernels are changed. ``keep`` gives every tensor its own place, so that
     all of them can be read afterwards. Raises ``IRError`` E1502, E1503."""
+    if not keep:
+        roll(plan)
     lives = Lives(plan.steps)
     flow = flow_of(plan.steps) or [Block()]
     for block in blocks_of(flow):
@@ -48,7 +51,7 @@ def schedule(plan: Plan, machine: Machine, keep: bool = False) -> Placed:
             edges.kernel(kernel)
             block.places.append(places)
             block.semaphores |= edges.semaphores
-        block.semaphores |= join(block.kernels, block.places, machine)
+        block.semaphores |= join(block, machine)
     close = {} if keep else near(plan, lives, machine)
     bases, arena = _arena(plan, lives, machine, keep, set(close))
     return Placed(plan, machine, flow, bases | close, arena, lives.always, set(close))
@@ -60,7 +63,8 @@ def _arena(
     fixed = [*plan.inputs.values(), *(o.buffer for o in plan.outputs.values()), *plan.constants]
     bases: dict[Buffer, int] = {}
     at = 0
-    for buffer in dict.fromkeys(fixed):
+    stacked = [buffer for stack in plan.stacks for buffer in stack]
+    for buffer in dict.fromkeys([*stacked, *fixed]):
         bases[buffer] = at
         at += -(-buffer.bytes // UNIT) * UNIT
     temps = [b for b in lives.first if b not in bases and b not in close]
