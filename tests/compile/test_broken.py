@@ -145,7 +145,7 @@ def test_strides_that_are_swapped(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 
 def test_a_bias_that_is_added_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = contraction._Maker._sums
+    right = contraction.Maker._sums
 
     def wrong(self: Any) -> Expr:
         found = right(self)
@@ -153,7 +153,7 @@ def test_a_bias_that_is_added_twice(monkeypatch: pytest.MonkeyPatch) -> None:
             return found
         return Expr("add", (found, found.inputs[1]), found.dims, found.compute, found.store)
 
-    monkeypatch.setattr(contraction._Maker, "_sums", wrong)
+    monkeypatch.setattr(contraction.Maker, "_sums", wrong)
     _, found = verified(conv_model())
     assert blamed(found) == "conv, relu"
     assert found.cause == "as if the bias of conv were added twice"
