@@ -21,7 +21,7 @@ copy of them. What strides cannot say gets a group that copies.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
@@ -116,21 +116,28 @@ class _Region:
         product, that meet again."""
         for value in op.operands:
             other = None if value is None else self._maker(value)
-            if value is None or other is None or other is group or not self._plain(other, group):
+            if other is None or other is group or not self._plain(other, group):
                 continue
-            path = self._path(value)
-            ops = sorted({*group.ops, *other.ops, *path}, key=lambda x: self.places[x])
-            between = (group.needs | other.needs) - {group, other}
-            apart = any(self._depends(g, group) or self._depends(g, other) for g in between)
-            if apart or not all(map(_inner, path)) or not self._fits(ops, contraction=False):
+            views = self._between([*group.ops, *other.ops], (group, other))
+            around = (group.needs | other.needs) - {group, other}
+            apart = any(self._depends(g, group) or self._depends(g, other) for g in around)
+            if apart or not all(map(_inner, views)):
+                continue
+            ops = sorted({*group.ops, *other.ops, *views}, key=lambda x: self.places[x])
+            if not self._fits(ops, contraction=False):
                 continue
             group.ops = ops
-            group.needs = between
+            group.needs = around
             self.group |= dict.fromkeys(ops, group)
             self.groups.remove(other)
             for user in self.groups:
                 if other in user.needs:
                     user.needs = (user.needs - {other}) | ({group} - {user})
+
+    def _between(self, ops: Sequence[Op], groups: tuple[_Group, _Group]) -> set[Op]:
+        """The views through which ops see what two groups make."""
+        values = {v for op in ops for v in op.operands if v is not None}
+        return {view for v in values if self._maker(v) in groups for view in self._path(v)}
 
     def _plain(self, one: _Group, two: _Group) -> bool:
         """Whether two groups of elementwise ops are few enough to be one."""

@@ -132,3 +132,29 @@ def test_a_decoder_runs_on_the_machine_until_it_ends(begin: int) -> None:
     np.testing.assert_allclose(left, wanted[1], 1e-4, 1e-5)
     np.testing.assert_array_equal(rows, wanted[2])
     np.testing.assert_array_equal(stack, wanted[3])
+
+
+# ---- groups -----------------------------------------------------------------------------------
+def test_parts_that_meet_again_are_one_kernel() -> None:
+    """Four gates, each a slice of one product."""
+
+    def body(b: Builder, x: Value, w: Value) -> Value:
+        gates = b("contract", x, w, spec="bi,ij->bj")
+        parts = [b("slice", gates, starts=(0, 8 * n), sizes=(3, 8), steps=(1, 1)) for n in range(4)]
+        one = b("mul", b("relu", parts[0]), b("neg", parts[1]))
+        return b("add", one, b("mul", b("abs", parts[2]), b("relu", parts[3])))
+
+    module = built(body, kind("fp32", 3, 5), kind("fp32", 5, 32))
+    found = case(module, some("fp32", 3, 5), some("fp32", 5, 32))
+    assert len(found.compiled.placed.plan.kernels) == 2
+
+
+def test_a_group_does_not_take_in_what_reads_other_rows_of_it() -> None:
+    """The second value comes from rows of the first one that another tile makes."""
+
+    def body(b: Builder, x: Value) -> Value:
+        first = b("relu", x)
+        row = b("slice", first, starts=(1, 0), sizes=(1, 8), steps=(1, 1))
+        return b("add", first, b("neg", row))
+
+    case(built(body, kind("fp32", 40, 8)), some("fp32", 40, 8))
