@@ -54,8 +54,8 @@ class Blocked:
             order = (*(i for i in range(len(mine)) if i != axis), axis)
             letters.append("".join(mine[i] for i in order))
             parts += self._blocks(builder, value, order)
-        attrs = {"spec": f"{letters[0]},{letters[1]}->{out}", "to": op.result.type.dtype}
-        op.replace([builder("contract_scaled", *parts, *op.operands[2:], **attrs)])
+        spec, to = f"{letters[0]},{letters[1]}->{out}", op.result.type.dtype
+        op.replace([builder("contract_scaled", *parts, *op.operands[2:], spec=spec, to=to)])
         return True
 
     def _blocks(self, b: Builder, value: Value, order: tuple[int, ...]) -> list[Value]:
@@ -74,7 +74,10 @@ class Blocked:
             self.module.add_weight(
                 f"{name}.{part}",
                 made,
-                Lazy(f"{part} of {name} in {self.to}", _Block(source, kind, order, made, number, self.to)),
+                Lazy(
+                    f"{part} of {name} in {self.to}",
+                    _Block(source, kind, order, made, number, self.to),
+                ),
             )
             for number, (part, made) in enumerate(zip(("blocks", "scales"), types, strict=True))
         ]

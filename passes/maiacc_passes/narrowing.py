@@ -139,17 +139,15 @@ class Narrower:
         most = b("rmax", b("abs", wide), axes=gone, keep=True)
         scale = b(
             "mul",
-            b("max", most, b.constant(np.float32(LEAST))),
-            b.constant(np.float32(1 / LARGEST[self.to])),
+            b("max", most, b.constant(np.asarray(LEAST, np.float32))),
+            b.constant(np.asarray(1 / LARGEST[self.to], np.float32)),
         )
         found = b("div", wide, scale)
         if self.to == "int8":
             found = b("round", found)
         return b("cvt", found, to=self.to, saturate=True), scale
 
-    def _meeting(
-        self, b: Builder, scale: Value, gone: Sequence[int], op: Op, number: int
-    ) -> Value:
+    def _meeting(self, b: Builder, scale: Value, gone: Sequence[int], op: Op, number: int) -> Value:
         """Scales with an axis for each of the result's."""
         rank = op.result.type.rank
         sizes = [n for axis, n in enumerate(scale.type.shape) if axis not in gone]

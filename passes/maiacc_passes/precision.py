@@ -128,4 +128,3 @@ class _Converted:
 
     def __call__(self) -> Array:
         return self.source.array(self.old).astype(self.new.element.numpy)
-

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+from compile.built import built, kind, some
+from compile.checks import checked
 from maiacc_passes.ir.build import Builder
 from maiacc_passes.ir.graph import Value
-from tests.compile.built import built, kind, some
-from tests.compile.checks import checked
 
 MACHINES = ("mini", "maia200")
 
@@ -155,7 +157,7 @@ def test_nms(
 
     def body(b: Builder, x: Value, s: Value) -> list[Value]:
         bound = b.module.add_bound(images * classes * min(most, count))
-        attrs = {"most": most, "iou": iou, "score": score, "center": center}
+        attrs: dict[str, Any] = {"most": most, "iou": iou, "score": score, "center": center}
         return list(b.many("nms", x, s, symbol=bound, **attrs))
 
     kinds = kind(dtype, images, count, 4), kind(dtype, images, classes, count)

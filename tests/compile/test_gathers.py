@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from compile.built import built, kind, some
+from compile.checks import Case, checked
 from maiacc_passes.ir.build import Builder
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Value
 from maiacc_passes.ir.types import ELEMENTS
 from maiacc_sim.simulate import simulate
 from maiacc_sim.traps import Trap
-from tests.compile.built import built, kind, some
-from tests.compile.checks import Case, checked
 
 MACHINES = ("mini", "maia200")
 INDEX = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")

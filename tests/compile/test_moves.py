@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from compile.built import built, kind, some
+from compile.checks import checked
 from maiacc_passes.ir.build import Builder
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Value
-from tests.compile.built import built, kind, some
-from tests.compile.checks import checked
 
 #: Every element type that is moved.
 TYPES = (

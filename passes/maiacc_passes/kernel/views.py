@@ -149,6 +149,27 @@ def _shared(free: Sequence[Side], axes: int) -> list[int]:
     return strides
 
 
+def distinct(view: View) -> bool:
+    """Whether no two elements lie in one place, as far as strides show: each axis steps over all
+    that those with smaller strides reach. Words write only what is distinct in this way."""
+    axes: list[tuple[int, int]] = []
+    for number, axis in enumerate(view.axes):
+        moving = sorted((abs(d.step), d.size) for d in view.dims if d.axis == number and d.size > 1)
+        reach = 1
+        for step, size in moving:
+            if step < reach:
+                return False
+            reach = min(axis.extent, reach + step * (size - 1))
+        axes.append((abs(axis.stride), reach))
+    run = 1
+    for stride, reach in sorted(axes):
+        if reach > 1:
+            if stride < run:
+                return False
+            run += stride * (reach - 1)
+    return True
+
+
 def too_many(sides: Sequence[Side]) -> IRError:
     """An error that says that a view has too many dims."""
     shape = "x".join(str(side.size) for side in sides)

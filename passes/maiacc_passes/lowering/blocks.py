@@ -1,11 +1,11 @@
 """Quantising to MX formats: rows in blocks of 32 elements that share a scale.
 
-    for i0 over gtile < 3 {
-      LD0 copy %x <- @x[...]                   columns beyond the row's end are 0
-      TVP quantise %values, %scales <- %x
-      ST copy @values[...] <- %values
-      ST copy @scales[...] <- %scales
-    }
+for i0 over gtile < 3 {
+  LD0 copy %x <- @x[...]                   columns beyond the row's end are 0
+  TVP quantise %values, %scales <- %x
+  ST copy @values[...] <- %values
+  ST copy @scales[...] <- %scales
+}
 """
 
 from __future__ import annotations
@@ -77,9 +77,7 @@ def _kernel(group: Group, op: Op, rows: int, columns: int) -> Kernel:
 
     def sides(sizes: tuple[int, ...], steps: tuple[int, ...], group_: int) -> list[Side]:
         """The window of a tensor of rows: a tile of the last two axes, the others one by one."""
-        found = [
-            Side(1, steps[axis], None, 0, ((name, 1),)) for axis, name in enumerate(names)
-        ]
+        found = [Side(1, steps[axis], None, 0, ((name, 1),)) for axis, name in enumerate(names)]
         if outer >= 0:
             found.append(Side(rows, steps[-2], sizes[-2], 0, ((ROW, rows),)))
         else:

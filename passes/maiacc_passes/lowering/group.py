@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from maiacc_isa.machine import Machine
-from maiacc_passes.ir.graph import Op, Value
+from maiacc_passes.ir.graph import Location, Op, Value
 from maiacc_passes.ir.table import Kind
 from maiacc_passes.kernel.model import Buffer, Kernel, Loop, Node, Word
 from maiacc_passes.lowering.access import VIEWS, Access, viewed, whole
@@ -208,7 +208,7 @@ class Group:
             target = self.parts.get(value) or whole(buffer, value.type.shape)
             writer.store(tile, target, dims)
 
-    def _maker(self, value: Value) -> object:
+    def _maker(self, value: Value) -> Location:
         return self.op.location if value.op is None else value.op.location
 
     def kernel(

@@ -70,9 +70,9 @@ class _Lowering:
         assert main.last is not None
         for op in list(main)[:-1]:
             self._op(op)
-        for name, value in zip(module.outputs, main.last.operands, strict=True):
-            assert value is not None
-            self._output(name, value)
+        for name, given in zip(module.outputs, main.last.operands, strict=True):
+            assert given is not None
+            self._output(name, given)
         self._ends_are_there()
         for result in (result for op in main for result in op.results):
             if result in self.access and self.access[result].dense:

@@ -33,9 +33,7 @@ class Operand:
         self.moves = [moves for moves, _ in axes]
         self.axes = [
             (moves, start, size, stride)
-            for (moves, start), size, stride in zip(
-                axes, access.sizes, access.strides, strict=True
-            )
+            for (moves, start), size, stride in zip(axes, access.sizes, access.strides, strict=True)
             if moves or start
         ]
         self.order = sorted(range(len(self.axes)), key=lambda i: (-abs(self.axes[i][3]), i))
@@ -88,9 +86,7 @@ class Operand:
             self.access.buffer, sides, offset=self.access.offset, dtype=self.access.dtype
         )
         shape = self.shape(tiling)
-        target = strided(
-            buffer, [Side(n, s) for n, s in zip(shape, steps_of(shape), strict=True)]
-        )
+        target = strided(buffer, [Side(n, s) for n, s in zip(shape, steps_of(shape), strict=True)])
         views = {"d": target, "a": source}
         return Word("copy", queue, views, weights=weights, location=location)
 

@@ -40,7 +40,7 @@ def _reduce(writer: Writer, expr: Expr) -> None:
     if expr.fields.get("last"):
         source = _backwards(writer, x.tile, (*expr.dims, *gone), gone)
     views = {"d": writer.view(result, expr.dims), "a": source}
-    fields = {"op": REDUCTIONS[str(expr.fields["op"])]}
+    fields: dict[str, object] = {"op": REDUCTIONS[str(expr.fields["op"])]}
     writer.words.append(Word("reduce", "TVP", views, None, fields, writer.location))
     expr.tile = result
 

@@ -82,7 +82,7 @@ class Writer:
         sizes = [(self.tiling.tiles[d], tile.strides.get(d, 0)) for d in dims]
         if tile.fill is not None:
             # Coordinates outside of the box read as the fill value.
-            found = (Dim(prod(n for n, _ in sizes), 0, 0),)
+            found: tuple[Dim, ...] = (Dim(prod(n for n, _ in sizes), 0, 0),)
             axis = Axis(1, 0, -1)
             if split is not None:
                 found = tuple(Dim(prod(n for n, _ in part), 0, 0) for part in _cut(sizes, split))

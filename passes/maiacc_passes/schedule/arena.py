@@ -6,7 +6,7 @@ with the lower bound: the most bytes that live at one time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from maiacc_passes.ir.errors import IRError
@@ -40,7 +40,7 @@ def arrange(lives: Sequence[Life], start: int, capacity: int, always: Sequence[L
     tensors before the start, which it names, too."""
     bound = start + _most_alive(lives)
     best: Arena | None = None
-    keys = (
+    keys: tuple[Callable[[Life], tuple[object, ...]], ...] = (
         lambda x: (-x.size, x.first, x.name),
         lambda x: (x.first, -x.size, x.name),
         lambda x: (x.first - x.last, -x.size, x.name),

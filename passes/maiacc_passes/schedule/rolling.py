@@ -1,6 +1,7 @@
 """Layers that are alike become one, executed as often as there are layers.
 
-Assumes: kernels in order, not placed yet. Promises all bits: the same words touch the same elements.
+Assumes: kernels in order, not placed yet. Promises all bits: the same words touch the same
+elements.
 
     k0  k1 k2 k3  k4 k5 k6  k7 k8 k9  k10      becomes      k0  3 x (k1 k2 k3)  k10
 
@@ -139,6 +140,7 @@ class _Layers:
     count: int
     carried: dict[Buffer, Buffer] = field(default_factory=dict)
     stacks: dict[Buffer, list[Buffer]] = field(default_factory=dict)
+    handed: set[Buffer] = field(default_factory=set)
 
     def rolled(self) -> list[Step] | None:
         """The steps of the plan with the run rolled, or None where buffers do not allow it."""
@@ -180,9 +182,8 @@ class _Layers:
     def _sort(self, tables: list[dict[Buffer, Buffer]]) -> bool:
         """Whether every buffer is of one of the four kinds; enters what becomes of them."""
         given = {*self.plan.inputs.values(), *self.plan.constants}
-        handed = {o.buffer for o in self.plan.outputs.values()}
+        handed = self.handed = {o.buffer for o in self.plan.outputs.values()}
         writes = self._written()
-        inside = [set(table.values()) for table in tables]
         for buffer in tables[0]:
             column = [table[buffer] for table in tables]
             if all(b is buffer for b in column):
@@ -192,13 +193,20 @@ class _Layers:
                 if len({b.dtype for b in column} | {b.shape for b in column}) != 2:
                     return False
                 self.stacks[buffer] = column
-            elif any(b in given or b in handed for b in column[1:]):
-                return False
-            elif not self._made(column, inside, buffer in writes) and not self._handed(
-                buffer, column, tables
-            ):
+            elif not self._temporary(buffer, column, tables, buffer in writes):
                 return False
         return all(self._alone(stack) for stack in self.stacks.values())
+
+    def _temporary(
+        self,
+        buffer: Buffer,
+        column: list[Buffer],
+        tables: list[dict[Buffer, Buffer]],
+        written: bool,
+    ) -> bool:
+        """Whether buffers of later layers are made there, or handed on."""
+        temps = all(b.kind == "temp" and b not in self.handed for b in column[1:])
+        return temps and (self._made(column, written) or self._handed(buffer, column, tables))
 
     def _alone(self, stack: list[Buffer]) -> bool:
         """Whether no buffer of a stack is in another one."""
@@ -218,7 +226,7 @@ class _Layers:
     def _users(self, buffer: Buffer) -> list[int]:
         return [n for n, seen in enumerate(self.seen) if buffer in seen.buffers]
 
-    def _made(self, column: list[Buffer], inside: list[set[Buffer]], written: bool) -> bool:
+    def _made(self, column: list[Buffer], written: bool) -> bool:
         """Whether a buffer is made in each layer, and only looked at there."""
         if not written:
             return False

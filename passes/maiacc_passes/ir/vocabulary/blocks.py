@@ -69,7 +69,8 @@ def _quantize(run: Run, op: Op, arrays: Sequence[Any]) -> Sequence[Array]:
 
 def dequantized(values: Array, scales: Array, dtype: Any) -> Array:
     """The numbers."""
-    return values.astype(dtype) * np.repeat(scales.astype(dtype), GROUP, axis=-1)
+    found: Array = values.astype(dtype) * np.repeat(scales.astype(dtype), GROUP, axis=-1)
+    return found
 
 
 def _contract_rule(attrs: Attrs, types: Types) -> Sequence[Any]:
