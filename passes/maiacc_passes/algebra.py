@@ -241,7 +241,9 @@ def convert_twice(op: Op, b: Builder) -> Replacement:
     if saturates and not holds(op.result.type.dtype, x.type.dtype):
         return None
     if x.type is op.result.type:
-        return x
+        # To its own type nothing is converted; through another one infinities may saturate.
+        bounded = op.attrs["saturate"] and x.type.dtype == "e5m2"
+        return None if bounded else x
     return b("cvt", x, **op.attrs)
 
 
