@@ -12,9 +12,11 @@ from math import prod
 from maiacc_isa.machine import Machine
 from maiacc_passes.ir.graph import Op
 from maiacc_passes.kernel.views import AXES, DIMS
+from maiacc_passes.kernel.model import Buffer
 from maiacc_passes.lowering.operands import Operand
 from maiacc_passes.lowering.shapes import GROUP, SPARSE_STEP, Product
 from maiacc_passes.lowering.tiling import Tiling, spreads
+from maiacc_passes.schedule.homes import LARGEST
 
 #: The most bytes that a DMA word moves.
 DMA_BYTES = 1 << 18
@@ -37,12 +39,16 @@ MOST = 24
 
 class Choice:
     """The ways to cut one product. ``rate`` is how much of what is summed the tensor unit takes
-    in a cycle, ``behind`` are the ops that follow on tiles of the result."""
+    in a cycle, ``behind`` are the ops that follow on tiles of the result; ``near`` results will be
+    in the clusters' memories."""
 
-    def __init__(self, product: Product, machine: Machine, rate: int, behind: Sequence[Op]) -> None:
+    def __init__(
+        self, product: Product, machine: Machine, rate: int, behind: Sequence[Op], near: bool
+    ) -> None:
         self.product = product
         self.machine = machine
         self.rate = rate
+        self.near = near
         self.sides = 3 + len(behind)
         self.passes = sum(PASSES.get(op.name, 0.4) for op in behind)
 
@@ -150,22 +156,32 @@ class Choice:
         turns, tiles = tiling.turns, machine.tiles * machine.clusters
         outer = prod(tiling.trips(d) for d, _ in tiling.order if d not in product.shape.k)
         out = float(m * n * 4)
-        port, hbm = out * outer, out * outer * tiles
+        port, hbm, csram = out * outer, 0.0, 0.0
         for operand in product.operands:
             moved = operand.bytes(tiling) * self.loads(operand, tiling)
             run, burst = operand.run(tiling), machine.int("hbm.burst")
             whole = moved * (-(-run // burst) * burst / run)
             port += moved
-            hbm += whole * (machine.clusters if self.shared(operand, tiling) else tiles)
+            shared = self.shared(operand, tiling)
+            if is_near(operand.access.buffer):
+                csram += whole * (1 if shared else machine.tiles)
+            else:
+                hbm += whole * (machine.clusters if shared else tiles)
+        if self.near:
+            csram += out * outer * tiles
+        else:
+            hbm += out * outer * tiles
         width, own = float(machine["hbm.bytes_per_cycle"]), machine.int("tile.bytes_per_cycle")
-        load = max(hbm / width, port / own) / turns
+        shared_width = machine.int("csram.bytes_per_cycle")
+        load = max(hbm / width, port / own, csram / shared_width) / turns
         vector = self.passes * out / 4 / machine.int("tvp.lanes32")
         latency = machine.int("hbm.latency")
+        last = machine.int("csram.latency") if self.near else latency
         pace = max(cycles, load, (latency + load) / SLOTS if turns > 1 else 0.0)
         pace = max(pace, vector * outer / turns)
         drain = out / 4 / machine.int("drain.lanes32")
         exposed = drain * outer if 2 * blocks > machine.int("ttu.acc_blocks") else drain
-        tail = exposed + out / own + latency
+        tail = exposed + out / own + last
         return latency + load + turns * pace + cycles + vector + tail + TURN * outer
 
     def busy(self, tiling: Tiling) -> int:
@@ -190,6 +206,11 @@ class Choice:
         mine = operand.dims()
         dealt = [d for d, spread in tiling.order if spread in ("tile", "gtile")]
         return bool(dealt) and not any(d in mine for d in dealt)
+
+
+def is_near(buffer: Buffer) -> bool:
+    """Whether a buffer will be in the clusters' memories, if all goes well."""
+    return buffer.kind == "temp" and buffer.bytes <= LARGEST
 
 
 def even(extent: int, most: int, unit: int = 1) -> int:

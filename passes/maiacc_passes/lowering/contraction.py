@@ -26,7 +26,7 @@ from maiacc_passes.ir.graph import Op, Value
 from maiacc_passes.kernel.model import Buffer, Kernel, Loop, Node, View, Word
 from maiacc_passes.kernel.views import Side, strided
 from maiacc_passes.lowering.access import VIEWS
-from maiacc_passes.lowering.choosing import Choice
+from maiacc_passes.lowering.choosing import Choice, is_near
 from maiacc_passes.lowering.expr import Expr, Tile, leaf
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.operands import Operand, steps_of
@@ -47,12 +47,17 @@ def lower_contraction(group: Group, op: Op) -> Kernel:
         pair = f"{product.a.dtype} and {product.b.dtype}"
         raise unsupported(op, f"the tensor unit does not multiply {pair}")
     behind = [other for other in group.ops if other is not op and other.name not in VIEWS]
-    choice = Choice(product, group.machine, rate, behind)
+    near = all(is_near(buffer.root) for buffer in group.outputs.values())
+    choice = Choice(product, group.machine, rate, behind, near)
     problem: IRError | None = None
-    for tiling in choice.tilings():
+    # What is the same but for its elements is cut the same way: layers are many.
+    key = _signature(group, product)
+    known = group.memo.get(key)
+    for tiling in choice.tilings() if known is None else (known,):
         try:
             kernel = Maker(group, product, choice, tiling).kernel()
             place(kernel, group.machine, False)
+            group.memo[key] = tiling
             return kernel
         except IRError as refusal:
             if refusal.code not in RETRIED:
@@ -60,6 +65,22 @@ def lower_contraction(group: Group, op: Op) -> Kernel:
             problem = refusal
     assert problem is not None
     raise problem
+
+
+def _signature(group: Group, product: Product) -> object:
+    """Equal for groups that are lowered to the same words, but for the tensors they touch."""
+    accesses = [*(group.access[value] for value in group.inputs), *group.parts.values()]
+    places = [
+        (a.sizes, a.strides, a.offset, a.dtype or a.buffer.dtype, a.buffer.kind, a.buffer.shape)
+        for a in accesses
+    ]
+    ops = [
+        (op.name, tuple(op.attrs.items()), tuple(str(v and v.type) for v in op.operands))
+        for op in group.ops
+    ]
+    outputs = [(str(value.type), buffer.root.kind) for value, buffer in group.outputs.items()]
+    operands = [(x.access.sizes, x.access.strides, x.access.buffer.kind) for x in product.operands]
+    return repr((places, ops, outputs, operands, product.extents))
 
 
 class Maker:

@@ -42,6 +42,8 @@ class Group:
     constants: Constants
     #: Where outputs go that are no whole buffers.
     parts: Mapping[Value, Access] = field(default_factory=dict)
+    #: How groups that are alike were cut.
+    memo: dict[object, Tiling] = field(default_factory=dict, repr=False)
     ops: list[Op] = field(init=False)
     space: Space = field(init=False)
     access: dict[Value, Access] = field(init=False)

@@ -35,6 +35,7 @@ from maiacc_passes.lowering.recipes import unsupported
 from maiacc_passes.lowering.scatters import lower_scatter
 from maiacc_passes.lowering.scans import lower_scan
 from maiacc_passes.lowering.transposed import lower_transposed
+from maiacc_passes.lowering.tiling import Tiling
 from maiacc_passes.lowering.vector import RETRIED, lower_vector
 
 
@@ -60,6 +61,7 @@ class _Lowering:
         self._steps = self.plan.steps
         self._constants: dict[tuple[Value, tuple[int, ...]], Buffer] = {}
         self._names = 0
+        self.memo: dict[object, Tiling] = {}
 
     def run(self) -> Plan:
         main, module = self.module.main, self.module
@@ -157,7 +159,7 @@ class _Lowering:
             buffer = self._made(f"{name}.{index}", result.type)
             self.access[result] = whole(buffer, result.type.shape)
             outputs[inner] = buffer
-        group = Group(name, op, self.machine, inputs, outputs, self.constant)
+        group = Group(name, op, self.machine, inputs, outputs, self.constant, memo=self.memo)
         try:
             self.emit(lowered(group))
         except IRError as problem:
