@@ -21,18 +21,17 @@ copy of them. What strides cannot say gets a group that copies.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
-from maiacc_passes.ir.build import Builder
-from maiacc_passes.ir.graph import Location, Module, Op, Region, Value
-from maiacc_passes.ir.ops import OPS
+from maiacc_passes.ir.graph import Module, Op, Region, Value
 from maiacc_passes.ir.table import Kind
 from maiacc_passes.kernel.model import Buffer
 from maiacc_passes.lowering.access import VIEWS, Access, viewed, whole
 from maiacc_passes.lowering.space import ELEMENTWISE, Space, joined, reduced_axes, unit_reshape
+from maiacc_passes.outlining import Group, Outline
 
 #: Ops that start a group which elementwise ops may follow.
 ROOTS = frozenset({"contract", "conv", "contract_sparse", "conv_sparse", "contract_scaled"})
@@ -66,25 +65,13 @@ class Fuse:
         return sum(_Region(module, region, self).run() for region in regions)
 
 
-class _Group:
-    """A group while it grows. ``needs`` are the groups it depends on."""
-
-    def __init__(self, op: Op) -> None:
-        self.ops = [op]
-        self.needs: set[_Group] = set()
-
-    @property
-    def root(self) -> Op:
-        return self.ops[0]
-
-
 class _Region:
     def __init__(self, module: Module, region: Region, options: Fuse) -> None:
         self.module = module
         self.region = region
         self.options = options
-        self.group: dict[Op, _Group] = {}
-        self.groups: list[_Group] = []
+        self.group: dict[Op, Group] = {}
+        self.groups: list[Group] = []
         self.places = {op: number for number, op in enumerate(region)}
 
     def run(self) -> int:
@@ -95,7 +82,7 @@ class _Region:
             elif op.name not in VIEWS or op.name == "bitcast" and False:
                 self._place(op)
         self._copies(ops)
-        return _Outline(self.module, self.region, self.groups, self.group).run()
+        return Outline(self.module, self.region, self.groups, self.group).run()
 
     # ---- growing ----------------------------------------------------------------------------
     def _place(self, op: Op) -> None:
@@ -111,7 +98,7 @@ class _Region:
                     return
         self._start(op)
 
-    def _merge(self, op: Op, group: _Group) -> None:
+    def _merge(self, op: Op, group: Group) -> None:
         """Takes other groups that make operands of an op into its own: gates, each a part of one
         product, that meet again."""
         for value in op.operands:
@@ -134,24 +121,24 @@ class _Region:
                 if other in user.needs:
                     user.needs = (user.needs - {other}) | ({group} - {user})
 
-    def _between(self, ops: Sequence[Op], groups: tuple[_Group, _Group]) -> set[Op]:
+    def _between(self, ops: Sequence[Op], groups: tuple[Group, Group]) -> set[Op]:
         """The views through which ops see what two groups make."""
         values = {v for op in ops for v in op.operands if v is not None}
         return {view for v in values if self._maker(v) in groups for view in self._path(v)}
 
-    def _plain(self, one: _Group, two: _Group) -> bool:
+    def _plain(self, one: Group, two: Group) -> bool:
         """Whether two groups of elementwise ops are few enough to be one."""
         ops = [*one.ops, *two.ops]
         kinds = (*ELEMENTWISE, Kind.VIEW)
         return len(ops) < MOST and all(op.row.kind in kinds for op in ops)
 
     def _start(self, op: Op) -> None:
-        group = _Group(op)
+        group = Group(op)
         group.needs = self._needed(op)
         self.group[op] = group
         self.groups.append(group)
 
-    def _needed(self, op: Op) -> set[_Group]:
+    def _needed(self, op: Op) -> set[Group]:
         inner = [x for part in op.regions for x in part.walk()]
         found = set()
         for user in (op, *inner):
@@ -161,7 +148,7 @@ class _Region:
                     found.add(group)
         return found
 
-    def _maker(self, value: Value) -> _Group | None:
+    def _maker(self, value: Value) -> Group | None:
         """The group that makes a value, or what it is a view of."""
         while value.op is not None and value.op.region is self.region:
             if value.op in self.group:
@@ -183,7 +170,7 @@ class _Region:
             value = source
         return found[::-1]
 
-    def _joins(self, op: Op, group: _Group) -> bool:
+    def _joins(self, op: Op, group: Group) -> bool:
         if len(group.ops) >= MOST or group.root.row.kind is Kind.CONTROL:
             return False
         contraction = group.root.name in ROOTS
@@ -205,9 +192,9 @@ class _Region:
                 return False
         return self._fits([*group.ops, *views, op], contraction)
 
-    def _depends(self, group: _Group, other: _Group) -> bool:
+    def _depends(self, group: Group, other: Group) -> bool:
         """Whether a group needs another one, however far away."""
-        seen: set[_Group] = set()
+        seen: set[Group] = set()
         stack = [group]
         while stack:
             at = stack.pop()
@@ -243,7 +230,7 @@ class _Region:
         small = held * rest <= 4096
         return not full or small or (held <= self.options.whole and rest >= self.options.tiles)
 
-    def _views(self, op: Op, group: _Group) -> None:
+    def _views(self, op: Op, group: Group) -> None:
         """Takes the views between a group and an op that joins it into the group."""
         for value in op.operands:
             if value is not None and self._maker(value) is group:
@@ -295,114 +282,3 @@ class _Region:
 def _inner(op: Op) -> bool:
     """Whether a view keeps the axes of a space."""
     return op.name in INNER and (op.name != "reshape" or unit_reshape(op))
-
-
-class _Outline:
-    """Puts groups into ops."""
-
-    def __init__(
-        self, module: Module, region: Region, groups: list[_Group], group: dict[Op, _Group]
-    ) -> None:
-        self.module = module
-        self.region = region
-        self.groups = groups
-        self.group = group
-        self.brought: set[Op] = set()
-
-    def run(self) -> int:
-        order = list(self._sorted())
-        last = self.region.last
-        assert last is not None
-        for group in order:
-            if group.root.row.kind is Kind.CONTROL:
-                self._move(group.root, last)
-            else:
-                self._outline(group, last)
-        for value in last.operands:
-            if value is not None:
-                self._bring(value, last)
-        for op in reversed(list(self.region)):
-            if op is not last and op.name in VIEWS and not op.result.uses:
-                op.erase()
-        return len(order)
-
-    def _sorted(self) -> Iterator[_Group]:
-        """Groups behind those they need."""
-        done: set[_Group] = set()
-        for start in self.groups:
-            stack = [start]
-            while stack:
-                group = stack[-1]
-                waiting = [g for g in self._stable(group.needs) if g not in done]
-                if group in done or not waiting:
-                    stack.pop()
-                    if group not in done:
-                        done.add(group)
-                        yield group
-                else:
-                    stack += reversed(waiting)
-
-    def _stable(self, needs: Iterable[_Group]) -> list[_Group]:
-        places = {group: number for number, group in enumerate(self.groups)}
-        return sorted(needs, key=lambda g: places[g])
-
-    def _bring(self, value: Value, before: Op) -> None:
-        """Moves the views that a value is made by to where it is wanted."""
-        chain: list[Op] = []
-        while value.op is not None and value.op.region is self.region and value.op.name in VIEWS:
-            chain.append(value.op)
-            source = value.op.operands[0]
-            assert source is not None
-            value = source
-        for op in reversed(chain):
-            # What is wanted by several stays where the first one has it.
-            if op not in self.brought:
-                self.brought.add(op)
-                self._move(op, before)
-
-    def _move(self, op: Op, before: Op) -> None:
-        inner = [x for part in op.regions for x in part.walk()]
-        for user in (op, *inner):
-            for value in user.operands:
-                if value is not None and op.name not in VIEWS:
-                    self._bring(value, before)
-        self.region.unlink(op)
-        self.region.insert(op, before)
-
-    def _outline(self, group: _Group, before: Op) -> None:
-        members = set(group.ops)
-        body = Region()
-        b = Builder(self.module, body)
-        inside: dict[Value, Value] = {}
-        operands: list[Value] = []
-
-        def given(value: Value | None) -> Value | None:
-            if value is None or value.weight is not None or value in inside:
-                return value if value is None or value.weight is not None else inside[value]
-            op = value.op
-            if op is not None and op.region is self.region and op.name in VIEWS:
-                source = given(op.operands[0])
-                b.location = op.location
-                inside[value] = b.again(op, [source])[0]
-                return inside[value]
-            operands.append(value)
-            inside[value] = body.add_param(value.type)
-            return inside[value]
-
-        location = Location()
-        for op in group.ops:
-            mapped = [given(value) for value in op.operands]
-            b.location = op.location
-            location = location.merged(op.location)
-            results = b.again(op, mapped)
-            inside.update(zip(op.results, results, strict=True))
-        handed = [
-            v for op in group.ops for v in op.results if any(u not in members for u in v.uses)
-        ]
-        body.append(Op(OPS["yield"], [inside[v] for v in handed], {}, ()))
-        made = Op(OPS["group"], operands, {}, [v.type for v in handed], [body], location)
-        self.region.insert(made, before)
-        for old, new in zip(handed, made.results, strict=True):
-            old.replace(new)
-        for op in reversed(group.ops):
-            op.erase()
