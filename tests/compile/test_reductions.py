@@ -108,3 +108,12 @@ def test_groups_that_do_not_fit(shape: Sequence[int], build: Any, inputs: int, t
 def test_a_tall_group() -> None:
     graph = module([("fp32", (5000, 12))], lambda b, x: b("softmax", x, axis=0))
     assert checked(graph).error() < BOUND
+
+
+@pytest.mark.parametrize("size", [1, 35, 36, 72])
+def test_small_values_between_kernels(size: int) -> None:
+    # They live in every cluster's memory, and each tile writes its part into all of them.
+    def first(b: Any, x: Any) -> Any:
+        return b.many("topk", b("exp", x), axis=0, k=1)
+
+    assert checked(module([("fp32", (size,))], first), "maia200").error() < BOUND

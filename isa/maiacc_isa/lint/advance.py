@@ -124,7 +124,8 @@ def _copy(run: Run, alike: Alike, done: Done, motion: Motion, times: int) -> Don
     between = replace(record, tick=alike.start + 1, region=first.repeated(step, times))
     if record.mode == "w" and not done.touch.whole:
         everything = record.region.repeated(step, times + 1)
-        region = run.memory.spread(everything, done.owner, record.instance)
+        everywhere = done.touch.home == "all"
+        region = run.memory.spread(everything, done.owner, record.instance, everywhere)
         run.memory.written(done.owner).add(region)
     if not done.touch.given:
         run.count(done, times)

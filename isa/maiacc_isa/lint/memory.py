@@ -243,14 +243,17 @@ class Memory:
             self._written[owner] = Written()
         return self._written[owner]
 
-    def spread(self, region: Region, owner: Owner, instance: Instance) -> Region:
+    def spread(
+        self, region: Region, owner: Owner, instance: Instance, everywhere: bool = False
+    ) -> Region:
         """A region with the ids filled in or, where several instances share the memory, taken
-        over all of them."""
+        over all of them. What is written ``everywhere`` all clusters write into each one's."""
         cast = self._cast
         if not cast.alike or not region.base.terms:
             return region
         base, steps = region.base, list(region.steps)
-        shared = {"hbm": (True, True), "csram": (True, False)}.get(str(owner[0]), (False, False))
+        shares = {"hbm": (True, True), "csram": (True, everywhere)}
+        shared = shares.get(str(owner[0]), (False, False))
         ids = (
             (cast.tile_sym, instance.tile, cast.machine.tiles, shared[0]),
             (cast.cluster_sym, instance.cluster, cast.machine.clusters, shared[1]),

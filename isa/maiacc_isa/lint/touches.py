@@ -57,7 +57,7 @@ class Touches:
         for rival in memory.rivals(owner, touch, instance, record.process, known):
             self._race(owner, touch, record, rival)
         written = memory.written(owner)
-        region = memory.spread(touch.region, owner, instance)
+        region = memory.spread(touch.region, owner, instance, touch.home == "all")
         try:
             if touch.mode == "r" and not written.covers(region):
                 self._unwritten(touch, record)

@@ -221,7 +221,7 @@ class _Maker:
         steps = [prod(sizes[d + 1 :]) for d in self.kept]
         sides = [self.outer.side(d, step) for d, step in zip(self.kept, steps, strict=True)]
         if job.partial:
-            sides.insert(0, Side(1, prod(sizes), None, 0, ((PART, 1),)))
+            sides.insert(0, Side(1, prod(sizes), target.shape[0], 0, ((PART, 1),)))
         else:
             sides = [*self.outer.guards(self.kept), *sides]
         views = {"d": strided(target, sides, drop=True), "a": found.view()}
