@@ -10,6 +10,7 @@ import pytest
 from compile.built import built, kind, some
 from compile.checks import checked
 from maiacc_passes.ir.build import Builder
+from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Value
 
 MACHINES = ("mini", "maia200")
@@ -120,6 +121,18 @@ def test_only_some_results_are_wanted() -> None:
         return [inverse, count]
 
     assert checked(built(body, kind("int32", 40)), "mini").same()
+
+
+def test_more_than_a_tile_can_sort() -> None:
+    """It is refused by name."""
+
+    def body(b: Builder, x: Value) -> list[Value]:
+        return list(b.many("unique", x, symbol=b.module.add_bound(5000)))
+
+    with pytest.raises(IRError) as refusal:
+        checked(built(body, kind("fp32", 5000)), "mini")
+    assert refusal.value.code == "E1502"
+    assert "unique" in refusal.value.message
 
 
 # ---- nms ------------------------------------------------------------------------------------

@@ -243,3 +243,19 @@ def test_sums_of_fp8_are_refused() -> None:
     with pytest.raises(IRError) as refusal:
         ran("scatter_nd", (6,), tuples((6,), 4), dtype="e4m3", updates=(4,), op="add")
     assert refusal.value.code == "E1505"
+
+
+@pytest.mark.parametrize("name", ["gather_elements", "scatter_elements"])
+def test_more_dims_than_a_view_has(name: str) -> None:
+    """Fewer indices than elements along each of five dims beside the axis."""
+    index = (4, 2, 2, 7, 3, 3)
+
+    def body(b: Builder, x: Value, i: Value, u: Value) -> Value:
+        turned = b("transpose", x, perm=(5, 2, 4, 1, 3, 0))
+        more = (u,) if name == "scatter_elements" else ()
+        return b(name, turned, i, *more, axis=3)
+
+    kinds = (kind("fp32", 4, 5, 3, 4, 3, 5), kind("int64", *index), kind("fp32", *index))
+    given = [some("fp32", 4, 5, 3, 4, 3, 5), places(5, *index), some("fp32", *index, seed=3)]
+    module = built(body, *kinds)
+    assert checked(module, "mini", {f"x{n}": x for n, x in enumerate(given)}).same()

@@ -26,8 +26,8 @@ Cost = Callable[[Tiling], float]
 #: Parts of the room that are tried, ways that are tried before a kernel is found not to fit.
 SHARES, MOST = (1, 2, 4, 8, 16, 64, 256), 16
 
-#: Loops that the terms of a view have room for, beside a slot.
-LOOPS = 5
+#: Loops that the terms of a view have room for.
+LOOPS = 6
 
 #: How far a dim grows that nothing limits.
 ALL = 1 << 40
@@ -81,7 +81,8 @@ def _cut(
             pieces = -(-cap // want)
             tiles[dim] = max(tiles[dim], -(-cap // pieces))
     cut = [d for d in range(len(sizes)) if tiles[d] < sizes[d] or d in dealt]
-    if len(cut) > LOOPS:
+    # Where nothing is dealt, a term tells tiles apart.
+    if len(cut) + (not dealt) > LOOPS:
         return None
     order = [d for d in cut if d not in last] + [d for d in cut if d in last]
     return Tiling(

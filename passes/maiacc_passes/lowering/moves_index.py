@@ -52,8 +52,8 @@ class Indices:
 
     def loose(self, dim: int) -> bool:
         """Whether a tile may have elements along a dim for which there are no indices."""
-        spot = self.places.spots[dim]
-        return self.tiling.ragged(dim) or spot.whole > spot.size
+        most = self.places.spots[dim].size
+        return self.tiling.ragged(dim) or self.tiling.extents[dim] > most
 
     def side(self, dim: int, stride: int) -> Side:
         """The part of a dim that a tile has of something with as many elements as indices."""
