@@ -21,6 +21,13 @@ REFUSED = {
     "test_training_dropout_mask": "no random numbers",
 }
 
+#: What the compiler refuses beside these, with the reason that it gives.
+UNCOMPILED = {
+    "test_attention_local_window_gqa_rank4_mask_expanded": "the machine has no fp64",
+    "test_pow_types_int32_float32": "the machine has no fp64",
+    "test_pow_types_int64_float32": "the machine has no fp64",
+}
+
 #: Tests whose expected values are farther from the exact result than the tolerance allows; ours
 #: have to be nearer to it.
 ROUNDED = {

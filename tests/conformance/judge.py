@@ -14,6 +14,9 @@ from conformance.expected import ROUNDED
 from maiacc_isa.errors import InternalError, MaiaccError
 from maiacc_sim.traps import Stopped
 
+#: How tests end.
+OUTCOMES = ("passed", "refused", "wrong", "crashed")
+
 #: Operators whose results are whole steps: right if equal, or one step off.
 STEPPED = {"QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"}
 
