@@ -37,14 +37,14 @@ def page(found: dict[str, list[Verdict]]) -> str:
         "# Conformance",
         "",
         f"ONNX {onnx.__version__} carries its own tests for backends. {total} of its node tests",
-        "have inputs and outputs of the element types that maiacc knows, use the default domain and no",
-        "optional values. They run three ways: through the import, the IR and its numpy meaning",
-        "(`maiacc.onnx_backend.IRBackend`); and compiled, proven and simulated on the machines `mini`",
-        "and `maia200` (`maiacc.onnx_backend.MaiaBackend`). This page is written by",
-        "`python -m conformance.report --write docs/conformance.md` in `tests/`, and",
-        "`python -m conformance.compiled mini` shows one machine. A skipped test would not count as",
-        "passed, and none is skipped. In these tests some expected values are farther from the exact",
-        "result than the tolerance allows, and ours have to be nearer to it:",
+        "have inputs and outputs of the element types that maiacc knows, use the default domain",
+        "and no optional values. They run three ways: through the import, the IR and its numpy",
+        "meaning (`maiacc.onnx_backend.IRBackend`); and compiled, proven and simulated on the",
+        "machines `mini` and `maia200` (`maiacc.onnx_backend.MaiaBackend`). This page is written",
+        "by `python -m conformance.report --write docs/conformance.md` in `tests/`, and",
+        "`python -m conformance.compiled mini` shows one machine. A skipped test would not count",
+        "as passed, and none is skipped. In these tests some expected values are farther from the",
+        "exact result than the tolerance allows, and ours have to be nearer to it:",
         "",
         *(f"- `{name}`: {reason}" for name, reason in ROUNDED.items()),
         "",
@@ -66,10 +66,11 @@ def failures(found: dict[str, list[Verdict]]) -> list[str]:
         for verdict in verdicts_:
             if verdict.outcome != "passed":
                 ends.setdefault(verdict, []).append(way)
-    return [
-        f"| `{v.name}` | {v.operator} | {', '.join(ways)} | {v.outcome} | {v.why.replace('|', '/')} |"
-        for v, ways in sorted(ends.items(), key=lambda end: end[0].name)
-    ]
+    rows = []
+    for v, ways in sorted(ends.items(), key=lambda end: end[0].name):
+        cells = (f"`{v.name}`", v.operator, ", ".join(ways), v.outcome, v.why.replace("|", "/"))
+        rows.append(f"| {' | '.join(cells)} |")
+    return rows
 
 
 def main() -> None:
