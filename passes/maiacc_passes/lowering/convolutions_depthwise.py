@@ -24,7 +24,7 @@ from maiacc_passes.ir.graph import Op
 from maiacc_passes.kernel.model import Buffer, Kernel, Loop, Node, View, Word
 from maiacc_passes.kernel.views import DIMS, Side, strided
 from maiacc_passes.lowering.access import VIEWS
-from maiacc_passes.lowering.choosing import Choice, even
+from maiacc_passes.lowering.choosing import Choice, even, is_near
 from maiacc_passes.lowering.contraction import Maker
 from maiacc_passes.lowering.expr import Tile
 from maiacc_passes.lowering.group import Group
@@ -52,7 +52,8 @@ def lower_depthwise(group: Group, op: Op) -> Kernel | None:
     if not rate or product.meta is not None or not product.shape.batch:
         return None
     behind = [other for other in group.ops if other is not op and other.name not in VIEWS]
-    choice = Channels(product, group.machine, rate, behind)
+    near = all(is_near(buffer.root) for buffer in group.outputs.values())
+    choice = Channels(product, group.machine, rate, behind, near)
     for tiling in choice.tilings():
         try:
             kernel = _Rows(group, product, choice, tiling).kernel()
