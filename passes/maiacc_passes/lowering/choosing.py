@@ -22,7 +22,7 @@ from maiacc_passes.schedule.homes import LARGEST
 DMA_BYTES = 1 << 18
 
 #: Loads that are on their way at once, if memory allows; cycles that a result costs beside.
-SLOTS, TURN = 4, 50
+SLOTS, TURN = 4, 10
 
 #: Passes of the vector unit over a tile of the result, of ops that take many.
 PASSES = {
@@ -68,10 +68,21 @@ class Choice:
                     continue
                 for depth in (32, 128, 512, 2048, 1 << 16):
                     self._ways(found, rows * block, columns * block, depth)
+                    if len(self.product.shape.k) > 1:
+                        self._ways(found, rows * block, columns * block, depth, kernel=True)
         yield from sorted(found, key=lambda t: (found[t], t.order, t.tiles))[:MOST]
         yield from self._least()
 
-    def _ways(self, found: dict[Tiling, float], rows: int, columns: int, depth: int) -> None:
+    def _ways(
+        self,
+        found: dict[Tiling, float],
+        rows: int,
+        columns: int,
+        depth: int,
+        kernel: bool = False,
+    ) -> None:
+        """Enters the ways with tiles of so many rows, columns and sums; with ``kernel`` a tile has
+        all places of a convolution's kernel, so that its input is loaded once for all of them."""
         shape, extents = self.product.shape, self.product.extents
         tiles = list(extents)
         for d in shape.batch:
@@ -79,9 +90,13 @@ class Choice:
         step = self.step
         for dims, room, unit in ((shape.m, rows, 1), (shape.n, columns, 1), (shape.k, depth, step)):
             left = room
+            whole = dims[:-1] if kernel and dims == shape.k else ()
+            for d in whole:
+                left //= extents[d]
             for number, d in enumerate(reversed(dims)):
-                tiles[d] = even(extents[d], max(1, left), 1 if number else unit)
-                left //= tiles[d]
+                if d not in whole:
+                    tiles[d] = even(extents[d], max(1, left), 1 if number else unit)
+                    left //= tiles[d]
         self._narrow(tiles)
         cut = [d for d in range(len(tiles)) if tiles[d] < extents[d]]
         sums = [d for d in shape.k if d in cut]
@@ -156,12 +171,14 @@ class Choice:
         turns, tiles = tiling.turns, machine.tiles * machine.clusters
         outer = prod(tiling.trips(d) for d, _ in tiling.order if d not in product.shape.k)
         out = float(m * n * 4)
-        port, hbm, csram = out * outer, 0.0, 0.0
+        port, hbm, csram, soon = out * outer, 0.0, 0.0, 0.0
         for operand in product.operands:
             moved = operand.bytes(tiling) * self.loads(operand, tiling)
             run, burst = operand.run(tiling), machine.int("hbm.burst")
             whole = moved * (-(-run // burst) * burst / run)
             port += moved
+            # Weights are on their way before the kernel starts.
+            soon += 0.0 if operand.access.buffer.kind == "weight" else moved
             shared = self.shared(operand, tiling)
             if is_near(operand.access.buffer):
                 csram += whole * (1 if shared else machine.tiles)
@@ -177,12 +194,18 @@ class Choice:
         vector = self.passes * out / 4 / machine.int("tvp.lanes32")
         latency = machine.int("hbm.latency")
         last = machine.int("csram.latency") if self.near else latency
-        pace = max(cycles, load, (latency + load) / SLOTS if turns > 1 else 0.0)
+        here = all(
+            x.access.buffer.kind == "weight" or is_near(x.access.buffer) for x in product.operands
+        )
+        first = last if here else latency
+        first += max(soon, 0.0 if here else port) / own / turns
+        waits = turns > SLOTS if here else turns > 1
+        pace = max(cycles, load, (latency + load) / SLOTS if waits else 0.0)
         pace = max(pace, vector * outer / turns)
         drain = out / 4 / machine.int("drain.lanes32")
         exposed = drain * outer if 2 * blocks > machine.int("ttu.acc_blocks") else drain
         tail = exposed + out / own + last
-        return latency + load + turns * pace + cycles + vector + tail + TURN * outer
+        return first + turns * pace + cycles + vector + tail + TURN * outer
 
     def busy(self, tiling: Tiling) -> int:
         """Cycles that the tensor unit needs for a tile."""

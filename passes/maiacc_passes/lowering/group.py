@@ -195,7 +195,12 @@ class Group:
         for value, buffer in self.outputs.items():
             expr = exprs[value]
             dims = self.space.dims(value)
-            layout = tuple(d for d in dims if d is not None)
+            target = self.parts.get(value) or whole(buffer, value.type.shape)
+            steps = sorted(
+                ((-abs(step), axis) for axis, step in enumerate(target.strides)),
+            )
+            # A tile lies as what it is stored to.
+            layout = tuple(d for _, axis in steps if (d := dims[axis]) is not None)
             dtype = value.type.dtype
             writer.location = self._maker(value)
             alone = expr.tile is None and expr.uses == 1
@@ -207,7 +212,6 @@ class Group:
                     compute = "fp32" if value.type.element.is_float else "int64"
                     moved = Expr("mov", (expr,), layout, compute, dtype)
                     tile = writer.get(moved, layout, dtype)
-            target = self.parts.get(value) or whole(buffer, value.type.shape)
             writer.store(tile, target, dims)
 
     def _maker(self, value: Value) -> Location:

@@ -29,6 +29,7 @@ from maiacc_passes.lowering.copies import lower_concat, lower_copy, lower_pad
 from maiacc_passes.lowering.convolutions import lower_convolution
 from maiacc_passes.lowering.gathers import lower_gather
 from maiacc_passes.lowering.group import Group
+from maiacc_passes.lowering.layout import channels_last, laid_out, last
 from maiacc_passes.lowering.orders import lower_order
 from maiacc_passes.lowering.pools import lower_pool
 from maiacc_passes.lowering.recipes import unsupported
@@ -39,21 +40,28 @@ from maiacc_passes.lowering.tiling import Tiling
 from maiacc_passes.lowering.vector import RETRIED, lower_vector
 
 
-def lower(module: Module, machine: Machine, refused: list[IRError] | None = None) -> Plan:
-    """The kernels of a module whose ops are groups. Raises ``IRError`` E1501, E1502, E1505; with
-    ``refused``, what is raised for a group is put there, and the plan lacks its kernels."""
-    return _Lowering(module, machine, refused).run()
+def lower(
+    module: Module,
+    machine: Machine,
+    refused: list[IRError] | None = None,
+    plain: bool = False,
+) -> Plan:
+    """The kernels of a module whose ops are groups. ``plain`` keeps every value in the order of its
+    axes. Raises ``IRError`` E1501, E1502, E1505; with ``refused``, what is raised for a group is
+    put there, and the plan lacks its kernels."""
+    return _Lowering(module, machine, refused, plain).run()
 
 
 class _Lowering:
     """Lowers regions: the main one, and those of control flow, which it is the ``Around`` of."""
 
     def __init__(
-        self, module: Module, machine: Machine, refused: list[IRError] | None = None
+        self, module: Module, machine: Machine, refused: list[IRError] | None, plain: bool
     ) -> None:
         self.module = module
         self.machine = machine
         self.refused = refused
+        self.plain = plain
         self.plan = Plan()
         self.access: dict[Value, Access] = {}
         self.made: list[Buffer] = []
@@ -154,12 +162,19 @@ class _Lowering:
             inputs[param] = self.located(value)
         outputs = {}
         name = self.name()
+        parts = {}
         for index, (result, inner) in enumerate(zip(op.results, region.outputs, strict=True)):
             assert inner is not None
-            buffer = self._made(f"{name}.{index}", result.type)
-            self.access[result] = whole(buffer, result.type.shape)
+            kind = result.type
+            if not self.plain and channels_last(op, index):
+                moved = kind.with_shape(laid_out(kind.shape))
+                buffer = self._made(f"{name}.{index}", moved)
+                self.access[result] = parts[inner] = last(buffer, kind.shape)
+            else:
+                buffer = self._made(f"{name}.{index}", kind)
+                self.access[result] = whole(buffer, kind.shape)
             outputs[inner] = buffer
-        group = Group(name, op, self.machine, inputs, outputs, self.constant, memo=self.memo)
+        group = Group(name, op, self.machine, inputs, outputs, self.constant, parts, self.memo)
         try:
             self.emit(lowered(group))
         except IRError as problem:

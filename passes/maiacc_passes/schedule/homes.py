@@ -17,7 +17,7 @@ from maiacc_passes.schedule.arena import Life, arrange
 from maiacc_passes.schedule.lives import Lives
 
 #: Larger tensors are sooner written to HBM once than to all clusters.
-LARGEST = 2 << 20
+LARGEST = 4 << 20
 
 #: Queues and kinds of words that may read and write there.
 READS = frozenset({"copy", "turn", "gather"})
