@@ -91,7 +91,7 @@ def compile_module(
         if after is not None:
             after(one.name, module)
     start = time.process_time()
-    plan = lower(module, machine)
+    plan = lower(module, machine, plain=keep)
     seconds["tile"] = time.process_time() - start
     if tiled is not None:
         tiled(plan)

@@ -79,7 +79,7 @@ class _Region:
         for op in ops[:-1]:
             if op.row.kind is Kind.CONTROL:
                 self._start(op)
-            elif op.name not in VIEWS or op.name == "bitcast" and False:
+            elif op.name not in VIEWS:
                 self._place(op)
         self._copies(ops)
         return Outline(self.module, self.region, self.groups, self.group).run()

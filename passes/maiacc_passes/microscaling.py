@@ -27,7 +27,8 @@ from maiacc_passes.narrowing import Narrower
 
 class Blocked:
     """Changes contractions to one MX format: blocks of 32 along what is summed share a scale.
-    Convolutions, whose sums are not the last axis of their operands, get 8 bits and whole scales."""
+    Convolutions, whose sums are not the last axis of their operands, get 8 bits and scales of
+    whole operands."""
 
     def __init__(self, module: Module, to: str) -> None:
         self.module = module

@@ -72,7 +72,8 @@ class _Changer:
         if op.name not in PRODUCTS:
             return False
         a, b = op.operands[:2]
-        assert a is not None and b is not None
+        assert a is not None
+        assert b is not None
         wide = {kind.dtype for kind in (a.type, b.type)} <= {"fp32", "fp16"}
         if not wide:
             return False

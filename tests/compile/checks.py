@@ -32,7 +32,9 @@ class Case:
 
     def same(self) -> bool:
         """Whether the machine gave the IR's values, to the bit but for signs of zeros and NaNs."""
-        return all(np.array_equal(self.found[n], w, equal_nan=_nan(w)) for n, w in self.wanted.items())
+        return all(
+            np.array_equal(self.found[n], w, equal_nan=_nan(w)) for n, w in self.wanted.items()
+        )
 
     def error(self) -> float:
         """The largest error, as a part of the largest exact magnitude of an output."""

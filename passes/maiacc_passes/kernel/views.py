@@ -121,7 +121,7 @@ def _axes(sides: Sequence[Side]) -> tuple[tuple[Axis, ...], tuple[Dim, ...]]:
             axes[number] = Axis(axes[number].extent, -axes[number].stride)
             dims = [Dim(d.size, d.axis, -d.step) if d.axis == number else d for d in dims]
     if not axes:
-        axes, dims = [Axis(1, 1)], [Dim(1, 0)] if not dims else dims
+        axes, dims = [Axis(1, 1)], dims or [Dim(1, 0)]
     return tuple(axes), tuple(dims)
 
 

@@ -1,8 +1,8 @@
 """How the elements of a value lie in a buffer: views of views are strides, not copies.
 
-    %1 = transpose(%0) {perm=[1, 0]}        sides (4, 1), (6, 4) of a buffer of 6 x 4
-    %2 = slice(%1) {starts=[0, 1], ...}     offset 4
-    %3 = broadcast(%2) {shape=[2, 4, 5]}    one more side (2, 0)
+%1 = transpose(%0) {perm=[1, 0]}        sides (4, 1), (6, 4) of a buffer of 6 x 4
+%2 = slice(%1) {starts=[0, 1], ...}     offset 4
+%3 = broadcast(%2) {shape=[2, 4, 5]}    one more side (2, 0)
 """
 
 from __future__ import annotations
@@ -85,15 +85,11 @@ def _windows(op: Op, access: Access) -> Access:
     for axis, step, dilation in zip(axes, steps, dilations, strict=True):
         more.append(access.strides[axis] * dilation)
         moved[axis] *= step
-    return Access(
-        access.buffer, op.result.type.shape, (*moved, *more), access.offset, access.dtype
-    )
+    return Access(access.buffer, op.result.type.shape, (*moved, *more), access.offset, access.dtype)
 
 
 def _bitcast(op: Op, access: Access) -> Access:
-    return Access(
-        access.buffer, access.sizes, access.strides, access.offset, op.result.type.dtype
-    )
+    return Access(access.buffer, access.sizes, access.strides, access.offset, op.result.type.dtype)
 
 
 def _reshape(op: Op, access: Access) -> Access | None:

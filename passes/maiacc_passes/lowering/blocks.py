@@ -11,6 +11,7 @@ for i0 over gtile < 3 {
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from math import prod
 
 from maiacc_passes.ir.errors import IRError
@@ -126,6 +127,6 @@ def _looped(
         loops.append(Loop(ALONE, 1, "gtile"))
     loops.append(Loop(COLUMN, -(-shape[-1] // tile[1])))
     loops[-1].body, loops[-1].buffers = words, buffers
-    for around, inner in zip(loops, loops[1:], strict=False):
+    for around, inner in pairwise(loops):
         around.body = [inner]
     return Kernel(group.name, [loops[0]], location=op.location, title="block_quantize")

@@ -11,8 +11,8 @@ from math import prod
 
 from maiacc_isa.machine import Machine
 from maiacc_passes.ir.graph import Op
-from maiacc_passes.kernel.views import AXES, DIMS
 from maiacc_passes.kernel.model import Buffer
+from maiacc_passes.kernel.views import AXES, DIMS
 from maiacc_passes.lowering.operands import Operand
 from maiacc_passes.lowering.shapes import GROUP, SPARSE_STEP, Product
 from maiacc_passes.lowering.tiling import Tiling, spreads
@@ -197,7 +197,7 @@ class Choice:
         here = all(
             x.access.buffer.kind == "weight" or is_near(x.access.buffer) for x in product.operands
         )
-        first = last if here else latency
+        first = float(last if here else latency)
         first += max(soon, 0.0 if here else port) / own / turns
         waits = turns > SLOTS if here else turns > 1
         pace = max(cycles, load, (latency + load) / SLOTS if waits else 0.0)

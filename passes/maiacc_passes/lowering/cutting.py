@@ -18,9 +18,7 @@ RUN = 32
 MOST = 40
 
 
-def cuts(
-    machine: Machine, extents: Sequence[int], full: set[int], room: int
-) -> Iterator[Tiling]:
+def cuts(machine: Machine, extents: Sequence[int], full: set[int], room: int) -> Iterator[Tiling]:
     """Tilings whose tiles have at most ``room`` elements, if there are any, cheapest first.
     ``full`` dims are not cut; extents are in the order of the largest tensor, outer ones first."""
     free = [d for d in range(len(extents)) if d not in full and extents[d] > 1]

@@ -12,11 +12,11 @@ from maiacc_passes.ir.types import ELEMENTS
 from maiacc_passes.kernel.model import Buffer
 
 
-
 @dataclass(eq=False)
 class Tile:
     """Elements in a tile's memory: the stride of each dim that they have, in elements; a tile of
-    coordinates has the steps of the coordinate instead. With ``fill`` all elements are that number."""
+    coordinates has the steps of the coordinate instead. With ``fill`` all elements are that
+    number."""
 
     buffer: Buffer
     dims: tuple[int, ...]

@@ -28,7 +28,6 @@ class Constants(Protocol):
         ...
 
 
-
 @dataclass
 class Group:
     """``ops`` without the one that hands out; ``inputs`` are accesses of the region's parameters,
@@ -82,9 +81,7 @@ class Group:
         """A constant of the module whose axes lie in another order in memory."""
         found = whole(self.constants(value, order), [value.type.shape[axis] for axis in order])
         back = [order.index(axis) for axis in range(len(order))]
-        return Access(
-            found.buffer, value.type.shape, tuple(found.strides[place] for place in back)
-        )
+        return Access(found.buffer, value.type.shape, tuple(found.strides[place] for place in back))
 
     def located(self, value: Value) -> Access | None:
         """Where a value lies in memory, if it comes from outside of the group."""
@@ -136,9 +133,7 @@ class Group:
         )
         return leaf(tile)
 
-    def _expression(
-        self, op: Op, writer: Writer, exprs: dict[Value, Expr], queue: str
-    ) -> None:
+    def _expression(self, op: Op, writer: Writer, exprs: dict[Value, Expr], queue: str) -> None:
         writer.location = op.location
         if op.name == "iota":
             axis = op.attrs["axis"]
@@ -149,9 +144,7 @@ class Group:
                 constant(0.0, dtype) if dim is None else writer.coordinates(dim, dtype)
             )
             return
-        inputs = [
-            self.operand(v, writer, exprs, queue) for v in op.operands if v is not None
-        ]
+        inputs = [self.operand(v, writer, exprs, queue) for v in op.operands if v is not None]
         if op.row.kind is Kind.REDUCE:
             exprs[op.result] = self._reduction(op, inputs[0], writer)
             return

@@ -296,6 +296,4 @@ def _cut(sizes: Sequence[tuple[int, int]], split: int) -> tuple[Sequence[tuple[i
 def _leaves(stages: Sequence[Expr]) -> list[Expr]:
     """What stages read that none of them makes, accumulators first."""
     found = dict.fromkeys(x for s in stages for x in s.reads() if x not in stages)
-    return sorted(
-        found, key=lambda x: x.tile is None or x.tile.buffer.space != "acc"
-    )
+    return sorted(found, key=lambda x: x.tile is None or x.tile.buffer.space != "acc")

@@ -1,8 +1,8 @@
 """Which values between kernels live near the tiles: in the memory of every cluster, not in HBM.
 
-A store to all clusters and a load from the own one wait a seventh of what HBM makes them wait, which
-for small tensors is most of what lies between two kernels. Every cluster has a copy, so the tensors
-must be small, and all that is done to them must be plain stores and loads.
+A store to all clusters and a load from the own one wait a seventh of what HBM makes them wait,
+which for small tensors is most of what lies between two kernels. Every cluster has a copy, so the
+tensors must be small, and all that is done to them must be plain stores and loads.
 """
 
 from __future__ import annotations

@@ -139,7 +139,7 @@ def _macs(op: Op) -> int:
     assert values is not None
     if op.name == "conv_sparse":
         return op.result.type.size * values.type.size // values.type.shape[0]
-    left, right, out = split_spec(str(op.attrs["spec"]))
+    left, right, _ = split_spec(str(op.attrs["spec"]))
     sizes = dict(zip(left, x.type.shape, strict=True))
     sizes |= dict(zip(right, values.type.shape, strict=True))
     return int(np.prod([sizes[letter] for letter in sizes], dtype=object))
