@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from maiacc.checking.refusal import EXIT_CODES, refusal
@@ -19,10 +19,12 @@ from maiacc_isa.errors import ErrorList, MaiaccError, Place
 from maiacc_isa.lint import prove
 from maiacc_isa.lint.known import is_proven
 from maiacc_isa.machine import Machine
-from maiacc_isa.program import Call, Program
+from maiacc_isa.program import Program
 from maiacc_passes.counting import count
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Module
+from maiacc_passes.kernel.model import Kernel
+from maiacc_passes.kernel.plan import Rolled, Step
 from maiacc_sim.bounds import Totals
 from maiacc_sim.estimate import expected_work
 
@@ -56,11 +58,6 @@ class Built:
     macs_graph: int
     seconds: dict[str, float] = field(default_factory=dict)
     peak: int = 0
-
-    @property
-    def macs_kernels(self) -> int:
-        """Multiply-adds of the graph that kernels of contractions do."""
-        return sum(kernel.macs for kernel in self.compiled.placed.plan.kernels)
 
 
 def build(
@@ -183,10 +180,20 @@ def _prove(loaded: Loaded, program: Program, module: Module, options: CompileOpt
 
 def _counted(loaded: Loaded, compiled: Compiled, work: Totals, options: CompileOptions) -> None:
     """What the compiler thinks that its words multiply is what the simulator counts."""
-    program = compiled.program
-    if not all(isinstance(node, Call) for node in program.control):
-        return  # data decide how often kernels are executed
-    padded = sum(kernel.padded for kernel in compiled.placed.plan.kernels)
-    if padded != work.macs:
+    padded = _multiplied(compiled.placed.plan.steps)
+    if padded is not None and padded != work.macs:
         what = f"words multiply {work.macs:,} times, and kernels are to do so {padded:,} times"
-        raise internal_error(what, [], options, loaded.file, compiled.module, program)
+        raise internal_error(what, [], options, loaded.file, compiled.module, compiled.program)
+
+
+def _multiplied(steps: Sequence[Step]) -> int | None:
+    """What the words of steps multiply; None if data decide how often kernels are executed."""
+    found = 0
+    for step in steps:
+        if isinstance(step, Kernel):
+            found += step.padded
+        elif isinstance(step, Rolled):
+            found += step.count * sum(kernel.padded for kernel in step.body)
+        else:
+            return None
+    return found

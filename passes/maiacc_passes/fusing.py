@@ -246,7 +246,8 @@ class _Region:
             dense = any(self._as_it_is(user) for user in op.result.uses)
             if self._access(op.result) is None:
                 source = op.operands[0]
-                assert source is not None and source.op is not None
+                assert source is not None
+                assert source.op is not None
                 self._start(source.op)
             if dense and not self._alias(op.result):
                 self._start(op)

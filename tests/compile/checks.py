@@ -68,6 +68,7 @@ def inputs_of(module: Module, seed: int = 0, whole: bool = False) -> dict[str, A
     found = {}
     for name, param in zip(module.inputs, module.main.params, strict=True):
         element, shape = param.type.element, param.type.shape
+        values: Array
         if element.kind == "bool":
             values = rng.integers(0, 2, shape)
         elif element.kind == "uint":
