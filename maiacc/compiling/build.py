@@ -24,7 +24,7 @@ from maiacc_passes.counting import count
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Module
 from maiacc_passes.kernel.model import Kernel
-from maiacc_passes.kernel.plan import Rolled, Step
+from maiacc_passes.kernel.plan import Rolled, Step, walk
 from maiacc_sim.bounds import Totals
 from maiacc_sim.estimate import expected_work
 
@@ -190,10 +190,8 @@ def _multiplied(steps: Sequence[Step]) -> int | None:
     """What the words of steps multiply; None if data decide how often kernels are executed."""
     found = 0
     for step in steps:
-        if isinstance(step, Kernel):
-            found += step.padded
-        elif isinstance(step, Rolled):
-            found += step.count * sum(kernel.padded for kernel in step.body)
-        else:
+        if not isinstance(step, Kernel | Rolled):
             return None
+        # Kernels that stand for those of several layers have the counts of all of them.
+        found += sum(kernel.padded for kernel in walk([step]) if isinstance(kernel, Kernel))
     return found
