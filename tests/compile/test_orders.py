@@ -58,7 +58,7 @@ def test_sorts(shape: Sequence[int], axis: int, down: bool, target: str) -> None
 @pytest.mark.parametrize("down", [False, True])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_sorted_types(dtype: str, down: bool) -> None:
-    for size in (9, 4001):
+    for size in (9, 4001) if dtype in ("bf16", "uint16", "int64") else (9,):
         graph = one("sort", (dtype, (3, size)), axis=1, descending=down)
         assert checked(graph, whole=True).same()
         graph = one("topk", (dtype, (3, size)), axis=1, largest=down, k=7)
