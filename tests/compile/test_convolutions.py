@@ -154,7 +154,12 @@ def test_transposed(x: Sequence[int], w: Sequence[int], attrs: dict[str, Any], t
 
 
 def test_transposed_where_each_group_has_a_kernel() -> None:
-    attrs = {"strides": (2,) * 3, "dilations": (2, 1, 1), "pads": (0, 5, 0, 1, 0, 2), "groups": 3}
+    attrs: dict[str, Any] = {
+        "strides": (2,) * 3,
+        "dilations": (2, 1, 1),
+        "pads": (0, 5, 0, 1, 0, 2),
+        "groups": 3,
+    }
     shapes = (3, 3, 1, 3, 5), (3, 2, 2, 3, 3)
     case = convolved(*shapes, "maia200", name="conv_transpose", whole=True, **attrs)
     assert case.same()
