@@ -145,6 +145,27 @@ def test_values_of_inputs_become_part_of_the_program() -> None:
     assert np.array_equal(program.run({"x": x}).outputs["y"], x.reshape(3, 2))
 
 
+def test_layers_that_are_alike_are_counted_as_often_as_they_are_executed() -> None:
+    rng = np.random.default_rng(0)
+    weights: dict[str, Any] = {
+        f"w{n}": rng.integers(-1, 2, (16, 16)).astype(np.float32) for n in range(6)
+    }
+    nodes = []
+    for n in range(6):
+        nodes.append(helper.make_node("MatMul", [f"x{n}", f"w{n}"], [f"m{n}"], name=f"/{n}/MatMul"))
+        nodes.append(helper.make_node("Relu", [f"m{n}"], [f"x{n + 1}"], name=f"/{n}/Relu"))
+    proto = model(nodes, [info("x0", [8, 16])], [info("x6", [8, 16])], weights)
+    program = maiacc.compile(proto, "mini")
+    assert program.stats is not None
+    assert program.stats["macs_program"] == program.stats["macs_graph"] == 6 * 8 * 16 * 16
+    x = rng.integers(-1, 2, (8, 16)).astype(np.float32)
+    found = program.run({"x0": x})
+    assert maiacc.document(found)["macs"] == 6 * 8 * 16 * 16
+    for weight in weights.values():
+        x = np.maximum(x @ weight, 0)
+    assert np.array_equal(found.outputs["x6"], x)
+
+
 def test_refusals_are_errors_with_a_code_and_a_node() -> None:
     for made, options, code, exit_code, node in (
         (doubles, {}, "E1505", 2, "twice"),
