@@ -14,12 +14,10 @@ from maiacc_isa.load import load
 from maiacc_isa.machine import Machine
 from maiacc_passes.kernel.model import Buffer, Kernel, Loop, Node, View, Word, words_of
 from maiacc_passes.kernel.plan import Assign, Load, Scalar
+from maiacc_passes.lowering.tiling import instances
 from maiacc_passes.schedule.flow import Block
 from maiacc_passes.schedule.places import Places, buffers_of
 from maiacc_passes.schedule.schedule import Placed
-
-#: What loops are dealt over: how many there are, and the scalar source of an instance's number.
-INSTANCES = {"tile": "tiles", "cluster": "clusters"}
 
 TILE, BOTH = ("tile",), ("tile", "cluster")
 
@@ -271,15 +269,6 @@ class BlockWriter:
     def _tokens(self, names: list[str]) -> tuple[isa.Token, ...]:
         semaphores = self.block.semaphores
         return tuple((self.tables.semaphore(name, semaphores[name]), 1) for name in names)
-
-
-def instances(machine: Machine, spread: str) -> int:
-    """How many instances a loop is dealt over."""
-    return {
-        "tile": machine.tiles,
-        "cluster": machine.clusters,
-        "gtile": machine.tiles * machine.clusters,
-    }[spread]
 
 
 def _roles(loop: Loop) -> tuple[str, ...]:

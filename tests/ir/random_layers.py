@@ -62,6 +62,50 @@ def _conv(g: Grower) -> Op:
     )
 
 
+@recipe("contract_sparse")
+def _contract_sparse(g: Grower) -> Op:
+    depth = g.rng.randint(1, 12)
+    columns, whole = g.rng.randint(1, 4), -(-depth // 8) * 8
+    dtype = g.rng.choice(_NARROW)
+    a = g.value(dtype, (g.rng.randint(1, 3), depth))
+    values = g.weight(dtype, (whole // 2, columns))
+    positions = g.weight("uint4", (columns, whole // 4))
+    return g.b.op("contract_sparse", a, values, positions, spec="mk,kn->mn")
+
+
+@recipe("conv_sparse")
+def _conv_sparse(g: Grower) -> Op:
+    x = _image(g)
+    out, whole = g.rng.randint(1, 2), -(-x.type.shape[1] // 8) * 8
+    kernel = _per_axis(g, x, 1, 2)
+    values = g.weight(x.type.dtype, (out, whole // 2, *kernel))
+    positions = g.weight("uint4", (out, *kernel, whole // 4))
+    return g.b.op(
+        "conv_sparse",
+        x,
+        values,
+        positions,
+        strides=_per_axis(g, x, 1, 2),
+        pads=_per_axis(g, x, 0, 1) * 2,
+        dilations=_per_axis(g, x, 1),
+    )
+
+
+@recipe("block_quantize")
+def _block_quantize(g: Grower) -> Op:
+    x = g.pick(lambda kind: kind.rank > 0 and kind.element.is_float and not kind.counts)
+    return g.b.op("block_quantize", x, to=g.rng.choice(("e4m3", "e5m2", "e2m1")))
+
+
+@recipe("contract_scaled")
+def _contract_scaled(g: Grower) -> Op:
+    to, blocks = g.rng.choice(("e4m3", "e2m1")), g.rng.randint(1, 2)
+    parts = []
+    for rows in (g.rng.randint(1, 3), g.rng.randint(1, 3)):
+        parts += [g.weight(to, (rows, 32 * blocks)), g.weight("e8m0", (rows, blocks))]
+    return g.b.op("contract_scaled", *parts, spec="mk,nk->mn", to="fp32")
+
+
 @recipe("conv_transpose")
 def _conv_transpose(g: Grower) -> Op:
     x = _image(g)

@@ -47,6 +47,15 @@ def _if(g: Grower) -> Op:
     return g.b.op("if", condition, regions=[then, other])
 
 
+@recipe("group")
+def _group(g: Grower) -> Op:
+    inputs = _carried(g)
+    body = g.region(
+        [value.type for value in inputs], g.rng.randint(0, _SIZE), lambda region: _outs(g)
+    )
+    return g.b.op("group", *inputs, regions=[body])
+
+
 @recipe("loop")
 def _loop(g: Grower) -> Op:
     carried = _carried(g)
