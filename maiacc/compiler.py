@@ -25,6 +25,7 @@ from maiacc_passes.lowering.control_form import Turns
 from maiacc_passes.lowering.lower import lower
 from maiacc_passes.precision import Precision
 from maiacc_passes.pruning import Prune, Pruned
+from maiacc_passes.rounding import Rounded
 from maiacc_passes.schedule.schedule import Placed, schedule
 
 #: Called after each step with its name and the module.
@@ -37,13 +38,15 @@ Tiled = Callable[[Plan], None]
 @dataclass
 class Compiled:
     """A program, and what it was made from: the module whose groups are its kernels, and where
-    everything was placed. ``seconds`` by step; ``pruned`` are the layers with sparse weights."""
+    everything was placed. ``seconds`` by step; ``pruned`` are the layers with sparse weights,
+    ``rounded`` those whose weights were rounded."""
 
     module: Module
     placed: Placed
     program: Program
     seconds: dict[str, float] = field(default_factory=dict)
     pruned: list[Pruned] = field(default_factory=list)
+    rounded: list[Rounded] = field(default_factory=list)
 
 
 def passes_for(
@@ -60,7 +63,7 @@ def passes_for(
     prune = Prune(options.sparsity, options.sparsity_layers or "")
     passes += [prune] if options.weights else []
     passes += [
-        Precision(options.precision),
+        Precision(options.precision, measure=options.weights),
         Turns(),
         Hoist(),
         Fuse(tiles=tiles, whole=machine.space_bytes("tsram") // 48, alone=alone),
@@ -104,7 +107,8 @@ def compile_module(
     program = program_of(placed, tuple(b for b in extra if b not in given))
     seconds["emit"] = time.process_time() - start
     pruned = [report for one in passes if isinstance(one, Prune) for report in one.reports]
-    return Compiled(module, placed, program, seconds, pruned)
+    rounded = [report for one in passes if isinstance(one, Precision) for report in one.reports]
+    return Compiled(module, placed, program, seconds, pruned, rounded)
 
 
 def refusals(

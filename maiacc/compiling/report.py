@@ -112,6 +112,7 @@ def lines(built: Built, title: str, output: str) -> Iterator[str]:
     yield line("bound", _bound(built))
     yield line("options", _options(built))
     yield from _pruned(built)
+    yield from _rounded(built)
     yield line("time", _time(built))
     yield line("next", _next(built, output))
 
@@ -157,6 +158,19 @@ def _pruned(built: Built) -> Iterator[str]:
         )
     if len(reports) > LAYERS:
         yield line("", f"... and {len(reports) - LAYERS} more layers")
+
+
+def _rounded(built: Built) -> Iterator[str]:
+    """What rounding the weights costs in each layer, the worst ones first."""
+    reports = sorted(built.compiled.rounded, key=lambda report: -report.error)
+    for number, report in enumerate(reports[:LAYERS]):
+        yield line(
+            "" if number else "rounded",
+            f"{printable(', '.join(report.nodes) or report.weight)}: output off by "
+            f"{report.error:.2g}",
+        )
+    if len(reports) > LAYERS:
+        yield line("", f"... and {len(reports) - LAYERS} more layers, off by less")
 
 
 def _time(built: Built) -> str:

@@ -16,7 +16,7 @@ Out:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from maiacc_passes.ir.build import Builder
@@ -25,7 +25,8 @@ from maiacc_passes.ir.types import Type
 from maiacc_passes.ir.weights import Array, Lazy, Source
 from maiacc_passes.lowering.access import VIEWS
 from maiacc_passes.microscaling import Blocked
-from maiacc_passes.narrowing import Narrower
+from maiacc_passes.narrowing import LARGEST, Narrower
+from maiacc_passes.rounding import Rounded, measured
 
 #: Ops that multiply their first two operands.
 PRODUCTS = frozenset({"contract", "conv", "conv_transpose", "contract_sparse", "conv_sparse"})
@@ -40,11 +41,14 @@ BLOCKS = {"mxfp8": "e4m3", "mxfp4": "e2m1"}
 
 @dataclass(frozen=True)
 class Precision:
-    """Rounds operands of contractions to ``to``; ``model`` leaves them."""
+    """Rounds operands of contractions to ``to``; ``model`` leaves them. With ``measure`` there is
+    a report for each layer with weights."""
 
     name: ClassVar[str] = "precision"
     keeps: ClassVar[str] = "bound"
     to: str = "model"
+    measure: bool = False
+    reports: list[Rounded] = field(default_factory=list, compare=False, repr=False)
 
     def run(self, module: Module) -> int:
         """How many contractions were changed."""
@@ -58,7 +62,25 @@ class Precision:
             changer = Narrower(module, NARROW[self.to])
         elif self.to in BLOCKS:
             changer = Blocked(module, BLOCKS[self.to])
-        return sum(changer.change(op) for region in regions for op in list(region))
+        return sum(self._change(changer, op) for region in regions for op in list(region))
+
+    def _change(self, changer: _Changer | Narrower | Blocked, op: Op) -> bool:
+        """Changes an op, and notes what that costs."""
+        report = None
+        if self.measure and op.name in ("contract", "conv"):
+            if self.to in NARROW:
+                dtype = NARROW[self.to]
+                report = measured(op, "scaled", dtype, LARGEST[dtype])
+            elif self.to in BLOCKS and op.name == "contract":
+                report = measured(op, "blocks", BLOCKS[self.to], 0.0)
+            elif self.to in BLOCKS:
+                report = measured(op, "scaled", "e4m3", LARGEST["e4m3"])
+            else:
+                report = measured(op, "plain", self.to, 0.0)
+        changed = changer.change(op)
+        if changed and report is not None:
+            self.reports.append(report)
+        return changed
 
 
 class _Changer:
