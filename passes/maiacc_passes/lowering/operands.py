@@ -12,6 +12,10 @@ from maiacc_passes.lowering.access import Access
 from maiacc_passes.lowering.tiling import Tiling, name_of
 
 
+#: What lies outside of a tensor, if not 0: of four elements the first two, which are 0.
+FILLS = {"meta": 4.0}
+
+
 class Operand:
     """A or B of a contraction: the tile of it in memory, and how words see it.
 
@@ -83,7 +87,11 @@ class Operand:
             extent = size if self.boxed(axis, tiling) else None
             sides.append(Side(self.reach(axis, tiling), stride, extent, start, terms))
         source = strided(
-            self.access.buffer, sides, offset=self.access.offset, dtype=self.access.dtype
+            self.access.buffer,
+            sides,
+            offset=self.access.offset,
+            fill=FILLS.get(self.name, 0.0),
+            dtype=self.access.dtype,
         )
         shape = self.shape(tiling)
         target = strided(buffer, [Side(n, s) for n, s in zip(shape, steps_of(shape), strict=True)])
