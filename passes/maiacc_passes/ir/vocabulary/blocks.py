@@ -39,7 +39,7 @@ def scaled(x: Array, to: str) -> tuple[Array, Array]:
     scales. A group with NaN or an infinity has the scale NaN and elements 0."""
     room = padded_size(x.shape[-1]) - x.shape[-1]
     wide = np.concatenate([x, np.zeros((*x.shape[:-1], room), x.dtype)], -1)
-    groups = wide.reshape(*wide.shape[:-1], -1, GROUP)
+    groups = wide.reshape(*wide.shape[:-1], wide.shape[-1] // GROUP, GROUP)
     most = np.abs(groups).max(-1, initial=0)
     top, largest = FORMATS[to]
     good = np.isfinite(most)

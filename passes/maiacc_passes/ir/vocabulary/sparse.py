@@ -39,7 +39,7 @@ def grouped(dense: Array, axis: int) -> Array:
     moved = np.moveaxis(dense, axis, -1)
     room = padded_size(moved.shape[-1]) - moved.shape[-1]
     moved = np.concatenate([moved, np.zeros((*moved.shape[:-1], room), moved.dtype)], -1)
-    return moved.reshape(*moved.shape[:-1], -1, 4)
+    return moved.reshape(*moved.shape[:-1], moved.shape[-1] // 4, 4)
 
 
 def kept(groups: Array) -> Array:
@@ -54,7 +54,7 @@ def packed(dense: Array, axis: int) -> tuple[Array, Array]:
     groups = grouped(dense, axis)
     places = kept(groups)
     chosen = np.take_along_axis(groups, places, -1)
-    values = np.moveaxis(chosen.reshape(*chosen.shape[:-2], -1), -1, axis)
+    values = np.moveaxis(chosen.reshape(*chosen.shape[:-2], 2 * chosen.shape[-2]), -1, axis)
     numbers = (places[..., 0] | places[..., 1] << 2).astype(np.uint8)
     return np.ascontiguousarray(values), numbers.astype(ml_dtypes.uint4)
 
@@ -62,12 +62,12 @@ def packed(dense: Array, axis: int) -> tuple[Array, Array]:
 def unpacked(values: Array, positions: Array, axis: int, size: int) -> Array:
     """The dense elements."""
     moved = np.moveaxis(values, axis, -1)
-    pairs = moved.reshape(*moved.shape[:-1], -1, 2)
+    pairs = moved.reshape(*moved.shape[:-1], moved.shape[-1] // 2, 2)
     numbers = positions.astype(np.int64)
     places = np.stack([numbers & 3, numbers >> 2], -1)
     groups = np.zeros((*pairs.shape[:-1], 4), values.dtype)
     np.put_along_axis(groups, places, pairs, -1)
-    dense = groups.reshape(*groups.shape[:-2], -1)[..., :size]
+    dense = groups.reshape(*groups.shape[:-2], 4 * groups.shape[-2])[..., :size]
     return np.moveaxis(dense, -1, axis)
 
 
