@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 
 import numpy as np
@@ -79,7 +80,7 @@ def test_a_cache_is_as_good_as_reading_everything_again() -> None:
     assert words[len(PROMPT) :] == tokens
 
 
-def test_other_tokens_are_an_error_but_for_narrow_types(
+def test_other_tokens_are_an_error_but_for_narrow_types_and_without_a_reference(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def other(model: onnx.ModelProto) -> Run:
@@ -93,6 +94,9 @@ def test_other_tokens_are_an_error_but_for_narrow_types(
     assert "onnxruntime has" in capsys.readouterr().out
     assert generate.main([*few, "--precision", "bf16"]) == 0
     assert "onnxruntime has" in capsys.readouterr().out
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert generate.main(few) == 0
+    assert "onnxruntime" not in capsys.readouterr().out
 
 
 def test_what_it_cannot_do_is_said(capsys: pytest.CaptureFixture[str]) -> None:
