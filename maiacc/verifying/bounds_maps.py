@@ -18,7 +18,7 @@ import numpy as np
 from maiacc.verifying.bounds import RULES, Bounds, Rule, meant
 from maiacc.verifying.known import LIFTED, Known, all_exact, held, numbers, rounded, settled, stored
 from maiacc_passes.ir.graph import Op
-from maiacc_passes.ir.vocabulary.errorfunctions import erf
+from maiacc_passes.ir.vocabulary.errorfunctions import erfc
 from maiacc_passes.ir.weights import Array
 
 Operands = list[Known | None]
@@ -127,7 +127,7 @@ def _silu(x: Array) -> Array:
 
 
 def _gelu(x: Array) -> Array:
-    return np.where(np.isneginf(x), 0.0, 0.5 * x * (1 + erf(x / np.sqrt(2.0))))
+    return np.where(np.isneginf(x), 0.0, 0.5 * x * erfc(-x * np.sqrt(0.5)))
 
 
 def _gelu_rule(bounds: Bounds, op: Op, operands: Operands) -> Known | list[Known]:
