@@ -205,7 +205,8 @@ def read_outputs(program: Program, memories: Memories) -> dict[str, Array]:
                 break
         codes = parts[0] if len(parts) == 1 else np.concatenate(parts)
         wanted = host_dtype(tensor.dtype)
-        result = codes != 0 if wanted == np.bool_ else codes.view(wanted)
+        # What is compared is no array if it has no axes.
+        result = np.asarray(codes != 0) if wanted == np.bool_ else codes.view(wanted)
         found[tensor.result or tensor.name] = result
     return found
 
