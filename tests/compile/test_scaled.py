@@ -113,4 +113,6 @@ def test_a_truth_value_alone_is_an_array() -> None:
     program = compile_module(module, load_machine("mini")).program
     (found,) = simulate(program, {"x0": np.arange(9) == 3}).outputs.values()
     assert isinstance(found, np.ndarray)
-    assert (found.dtype, found.shape, bool(found)) == (np.bool_, (), True)
+    assert found.dtype == np.bool_
+    assert found.shape == ()
+    assert found
