@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from maiacc_isa.lint.footprints import Touch
 from maiacc_isa.lint.heads import Head, difference
-from maiacc_isa.lint.lanes import Iteration, Record
+from maiacc_isa.lint.memory import Iteration, Record
 from maiacc_isa.lint.run import Done, Event, Item, Run
 from maiacc_isa.lint.walker import Walker
 from maiacc_isa.lint.written import exact_key

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from maiacc_isa.lint.footprints import Touch
 from maiacc_isa.lint.instances import Cast, Instance
-from maiacc_isa.lint.lanes import Lane, Record
 from maiacc_isa.lint.regions import Region, Steps, meet, normal
 from maiacc_isa.lint.tokens import Clock
 from maiacc_isa.lint.values import Sym, Val, ring_difference
@@ -17,8 +16,65 @@ from maiacc_isa.lint.written import Written
 #: A memory of an instance: its name and the ids that tell it from others.
 Owner = tuple[object, ...]
 
+#: Iterations of the loops around a word.
+Iteration = tuple[tuple[str, int], ...]
+
+
 #: Records of a lane that a blur repeats at most; the hull of the rest is kept as one.
 BLUR_LIMIT = 256
+
+
+#: Different regions in which an earlier record of the same one is looked for.
+SLOTS_LIMIT = 16
+
+
+@dataclass(slots=True, eq=False)
+class Record:
+    """A touch that has happened. Unordered with an event whose clock's ``component`` is below
+    ``tick``."""
+
+    word: int
+    operand: str
+    mode: str
+    instance: Instance
+    process: int
+    component: int
+    tick: int
+    region: Region
+    iteration: Iteration
+
+
+class Lane:
+    """The records of one word's operand by one process, in order, and their hull in bits.
+
+    Of records with one region the last stands for all: who does not know an earlier one does not
+    know the last one either.
+    """
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.count = 0
+        self.low = 1 << 62
+        self.high = -(1 << 62)
+
+    def add(self, record: Record) -> None:
+        """Enters a record behind those of its tick and before."""
+        self.count += 1
+        self.widen(record.region)
+        records = self.records
+        for back in range(len(records) - 1, max(-1, len(records) - 1 - SLOTS_LIMIT), -1):
+            if records[back].region.same(record.region):
+                if records[back].tick > record.tick:
+                    return
+                del records[back]
+                break
+        insort(records, record, key=lambda r: r.tick)
+
+    def widen(self, region: Region) -> None:
+        """Makes the hull contain a region."""
+        base = region.base
+        self.low = min(self.low, base.low)
+        self.high = max(self.high, base.high + region.span)
 
 
 def _hull(regions: list[Region]) -> Region:
@@ -34,8 +90,6 @@ class Memory:
     def __init__(self, cast: Cast) -> None:
         self._cast = cast
         self._lanes: dict[Owner, dict[tuple[int, str, str, int, int], Lane]] = {}
-        # The same lanes by component, those with the latest records last.
-        self._latest: dict[Owner, dict[int, list[Lane]]] = {}
         self._written: dict[Owner, Written] = {}
 
     # ---- owners -------------------------------------------------------------------------
@@ -76,19 +130,14 @@ class Memory:
         """Earlier records that meet a touch and that nothing orders before it."""
         low = touch.region.base.low
         high = touch.region.base.high + touch.region.span
-        found: list[Lane] = []
-        for component, lanes in self._latest.get(owner, {}).items():
-            ordered = int(known[component])
-            for lane in reversed(lanes):
-                if lane.top <= ordered:
-                    break
-                if lane.process == process or (lane.mode == "r" and touch.mode == "r"):
-                    continue
-                if low < lane.high and lane.low < high:
-                    found.append(lane)
-        for lane in sorted(found, key=lambda lane: lane.number):
+        for key, lane in self._lanes.get(owner, {}).items():
+            _, _, mode, other, component = key
+            if other == process or (mode == "r" and touch.mode == "r"):
+                continue
+            if high <= lane.low or low >= lane.high:
+                continue
             for record in reversed(lane.records):
-                if known[lane.component] >= record.tick:
+                if known[component] >= record.tick:
                     break
                 if self.meets(touch.region, instance, record):
                     yield record
@@ -96,23 +145,7 @@ class Memory:
     def record(self, owner: Owner, record: Record) -> None:
         """Enters a touch."""
         key = (record.word, record.operand, record.mode, record.process, record.component)
-        lanes = self._lanes.setdefault(owner, {})
-        lane = lanes.get(key)
-        if lane is None:
-            lane = lanes[key] = Lane(len(lanes), record)
-        lane.add(record)
-        self._rise(owner, lane, record.tick)
-
-    def _rise(self, owner: Owner, lane: Lane, tick: int) -> None:
-        """Moves a lane to where its latest record belongs."""
-        latest = self._latest.setdefault(owner, {}).setdefault(lane.component, [])
-        if tick <= lane.top:
-            return
-        if lane.top >= 0:
-            at = next(i for i in range(len(latest) - 1, -1, -1) if latest[i] is lane)
-            del latest[at]
-        lane.top = tick
-        insort(latest, lane, key=lambda lane: lane.top)
+        self._lanes.setdefault(owner, {}).setdefault(key, Lane()).add(record)
 
     def withdraw(self, owners: set[Owner], chosen: Callable[[Record], bool]) -> None:
         """Takes records out of some memories."""

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from maiacc_isa.lint.advance import Alike, Moves
-from maiacc_isa.lint.lanes import Record
-from maiacc_isa.lint.memory import Memory, Owner
+from maiacc_isa.lint.memory import Memory, Owner, Record
 from maiacc_isa.lint.regions import Steps
 from maiacc_isa.lint.run import Done
 from maiacc_isa.lint.tokens import Clock

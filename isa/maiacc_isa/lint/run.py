@@ -11,8 +11,7 @@ import numpy as np
 from maiacc_isa.lint.findings import Finding, Report, Site, Sites
 from maiacc_isa.lint.footprints import Footprints, Touch
 from maiacc_isa.lint.instances import Cast, Instance
-from maiacc_isa.lint.lanes import Iteration, Record
-from maiacc_isa.lint.memory import Memory, Owner
+from maiacc_isa.lint.memory import Iteration, Memory, Owner, Record
 from maiacc_isa.lint.tokens import Clock, Counters
 from maiacc_isa.lint.values import Derived, Sym, Val
 from maiacc_isa.lint.walker import Assigned, Walker

@@ -5,8 +5,7 @@ from __future__ import annotations
 from maiacc_isa.lint.findings import Finding
 from maiacc_isa.lint.footprints import Touch
 from maiacc_isa.lint.instances import Instance
-from maiacc_isa.lint.lanes import Record
-from maiacc_isa.lint.memory import Owner
+from maiacc_isa.lint.memory import Owner, Record
 from maiacc_isa.lint.regions import Region
 from maiacc_isa.lint.run import Done, Event, Item, Process, Run
 from maiacc_isa.lint.tokens import Clock
