@@ -125,8 +125,8 @@ def _copy(run: Run, alike: Alike, done: Done, motion: Motion, times: int) -> Don
     if record.mode == "w" and not done.touch.whole:
         everything = record.region.repeated(step, times + 1)
         everywhere = done.touch.home == "all"
-        region = run.memory.spread(everything, done.owner, record.instance, everywhere)
-        run.memory.written(done.owner).add(region)
+        regions = run.memory.spread(everything, done.owner, record.instance, everywhere)
+        run.memory.written(done.owner).enter(regions)
     if not done.touch.given:
         run.count(done, times)
     touch = motion.carry(done.touch, times)

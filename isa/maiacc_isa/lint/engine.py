@@ -197,8 +197,10 @@ class Engine:
             if mode == "w"
         )
         ids = (run.cast.tile_sym, run.cast.cluster_sym)
-        private = touch.space == "tsram" or any(s in touch.region.base.terms for s in ids)
-        key = (owner, touch.region.base.key, writes)
+        region = touch.region
+        private = touch.space == "tsram" or any(s in region.base.terms for s in ids)
+        private = private or region.cut is not None
+        key = (owner, region.base.key, region.guard, writes)
         return (*key, instance.number) if private else key, private
 
     # ---- engine words -------------------------------------------------------------------

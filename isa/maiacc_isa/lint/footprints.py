@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from maiacc_isa import expr as ex
-from maiacc_isa.lint.instances import Cast
+from maiacc_isa.lint.instances import Cast, NeedInstances
 from maiacc_isa.lint.regions import Region
-from maiacc_isa.lint.shapes import Shape, Span
+from maiacc_isa.lint.shapes import Footprint, Shape, Span
 from maiacc_isa.lint.values import Val
 from maiacc_isa.machine import Machine
 from maiacc_isa.operands import WordScope, present_operands
@@ -18,10 +18,6 @@ from maiacc_isa.word import Word
 
 #: Gives the value of a source (a code); raises ``Unset`` for a register that is not set.
 Sources = Callable[[int], Val]
-
-
-class NeedInstances(Exception):  # noqa: N818
-    """What a word touches depends on ids in a way that one instance cannot stand for."""
 
 
 @dataclass(slots=True, eq=False)
@@ -168,9 +164,10 @@ class Footprints:
             sizes.append(
                 [self._bounded(reg, size, sources, problems, use) for _, size, reg in axis.dims]
             )
-        found = shape.footprint(base, origins, extents, sizes, use.whole)
+        ids = set() if use.given else self._ids
+        found = shape.footprint(base, origins, extents, sizes, use.whole, ids)
         if found.outside is not None:
-            self._outside(use, found.outside, origins, problems)
+            self._outside(use, found, problems)
         for region in found.regions:
             self._check_bounds(use, region, problems)
         home = None
@@ -195,13 +192,14 @@ class Footprints:
             for region in found.regions
         ]
 
-    def _outside(self, use: _Use, where: str, origins: list[Val], problems: list[Problem]) -> None:
-        """A window that its box may cut. Raises ``NeedInstances`` where ids say how."""
+    def _outside(self, use: _Use, found: Footprint, problems: list[Problem]) -> None:
+        """A window that its box may cut. Raises ``NeedInstances`` where ids say how, and one
+        instance cannot stand for others."""
         d = use.shape.descriptor
         if use.mode == "w" and not d.drop:
             message = f"{use.name} writes outside its tensor"
-            problems.append(Problem("E0801", message, self._where(use), where))
-        elif any(self._ids & origin.terms.keys() for origin in origins) and not use.given:
+            problems.append(Problem("E0801", message, self._where(use), found.outside))
+        elif found.unclear or (d.space != "hbm" and any(r.cut for r in found.regions)):
             raise NeedInstances
 
     def _bounded(

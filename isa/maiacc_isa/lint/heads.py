@@ -87,9 +87,9 @@ def region_step(new: Region, old: Region) -> int:
     if (new.steps, new.run, new.guard) != (old.steps, old.run, old.guard):
         raise NotSteady
     step = difference(new.base, old.base)
-    if step is None or (new.other is None) != (old.other is None):
+    if step is None or len(new.others) != len(old.others):
         raise NotSteady
-    far, far_before = new.other, old.other
-    if far is not None and far_before is not None and region_step(far, far_before) != step:
-        raise NotSteady
+    for other, before in zip(new.others, old.others, strict=True):
+        if region_step(other, before) != step:
+            raise NotSteady
     return step

@@ -19,6 +19,10 @@ from maiacc_isa.word import Word
 CHIP_LIMIT = 16
 
 
+class NeedInstances(Exception):  # noqa: N818
+    """What a word touches depends on ids in a way that one instance cannot stand for."""
+
+
 @dataclass(frozen=True)
 class Instance:
     """A tile, cluster or chip. ``cluster`` and ``tile`` are -1 where they do not apply."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from maiacc_isa.lint.footprints import Touch
 from maiacc_isa.lint.instances import Cast, Instance
-from maiacc_isa.lint.regions import Region, Steps, meet, normal
+from maiacc_isa.lint.meeting import Meeting
+from maiacc_isa.lint.regions import Region, Steps, normal
 from maiacc_isa.lint.tokens import Clock
-from maiacc_isa.lint.values import Sym, Val, ring_difference
+from maiacc_isa.lint.values import Val
 from maiacc_isa.lint.written import Written
 
 #: A memory of an instance: its name and the ids that tell it from others.
@@ -89,6 +90,7 @@ class Memory:
 
     def __init__(self, cast: Cast) -> None:
         self._cast = cast
+        self._meeting = Meeting(cast)
         self._lanes: dict[Owner, dict[tuple[int, str, str, int, int], Lane]] = {}
         self._written: dict[Owner, Written] = {}
 
@@ -186,55 +188,7 @@ class Memory:
 
         ``extra`` are further (step, count) by which their distance may grow.
         """
-        other = record.region
-        if other.other is None is region.other and (x := region.base).known and other.base.known:
-            distance = x.const - other.base.const
-            return meet(region.steps, region.run, other.steps, other.run, distance, extra)
-        for mine in (region, region.other):
-            for theirs in (other, other.other):
-                if mine is None or theirs is None:
-                    continue
-                if not self._meet(mine, instance, theirs, record.instance, extra):
-                    return False
-        return True
-
-    def _meet(self, a: Region, x: Instance, b: Region, z: Instance, extra: Steps) -> bool:
-        for distance, steps in self._distances(a.base, x, b.base, z):
-            for value in ring_difference(distance):
-                unknown = [(coef, sym.high - sym.low + 1) for sym, coef in value.terms.items()]
-                low = value.const + sum(coef * sym.low for sym, coef in value.terms.items())
-                more = (*steps, *unknown, *extra)
-                if meet(a.steps, a.run, b.steps, b.run, low, more):
-                    return True
-        return False
-
-    def _distances(
-        self, a: Val, x: Instance, b: Val, z: Instance
-    ) -> Iterator[tuple[Val, tuple[tuple[int, int], ...]]]:
-        """a - b for all pairs of instances that x and z stand for: a value and steps."""
-        cast = self._cast
-        if not cast.alike or x.number == z.number:
-            yield a - b, ()
-            return
-        tile, cluster = cast.tile_sym, cast.cluster_sym
-        ta, tb = a.terms.get(tile, 0), b.terms.get(tile, 0)
-        ca, cb = a.terms.get(cluster, 0), b.terms.get(cluster, 0)
-        rest, private = _split(a, b, (tile, cluster))
-        tiles, clusters = cast.machine.tiles, cast.machine.clusters
-        same_cluster = x.cluster == z.cluster and x.cluster >= 0
-        if same_cluster:
-            cluster_cases: list[tuple[int, Steps]] = [(0, ((ca - cb, clusters),))]
-        elif x.cluster >= 0 and z.cluster >= 0:
-            cluster_cases = _distinct(ca, cb, clusters)
-        else:
-            cluster_cases = [(0, ((ca, clusters), (-cb, clusters)))]
-        if same_cluster and x.tile >= 0 and z.tile >= 0:
-            tile_cases = _distinct(ta, tb, tiles)
-        else:
-            tile_cases = [(0, ((ta, tiles), (-tb, tiles)))]
-        for offset, steps in cluster_cases:
-            for more, tile_steps in tile_cases:
-                yield rest.plus(offset + more), (*steps, *tile_steps, *private)
+        return self._meeting.meets(region, instance, record.region, record.instance, extra)
 
     # ---- written ------------------------------------------------------------------------
     def written(self, owner: Owner) -> Written:
@@ -245,9 +199,13 @@ class Memory:
 
     def spread(
         self, region: Region, owner: Owner, instance: Instance, everywhere: bool = False
-    ) -> Region:
-        """A region with the ids filled in or, where several instances share the memory, taken
-        over all of them. What is written ``everywhere`` all clusters write into each one's."""
+    ) -> list[Region]:
+        """A region with the ids filled in or, where several instances share the memory, what all
+        of them touch. What is written ``everywhere`` all clusters write into each one's."""
+        parts = [region] if region.cut is None else region.cut.everything()
+        return [self._spread(part, owner, instance, everywhere) for part in parts]
+
+    def _spread(self, region: Region, owner: Owner, instance: Instance, everywhere: bool) -> Region:
         cast = self._cast
         if not cast.alike or not region.base.terms:
             return region
@@ -268,30 +226,3 @@ class Memory:
             else:
                 base = base.plus(coef * number)
         return normal(base, steps, region.run, region.guard)
-
-
-def _distinct(a: int, b: int, count: int) -> list[tuple[int, Steps]]:
-    """a*i - b*j for all i != j below count, as offsets and steps."""
-    if count < 2:
-        return []
-    if a == b == 0:
-        return [(0, ())]
-    if a == b:
-        return [(a, ((a, count - 1),)), (-a, ((-a, count - 1),))]
-    return [(a * i - b * j, ()) for i in range(count) for j in range(count) if i != j]
-
-
-def _split(a: Val, b: Val, ids: tuple[Sym, ...]) -> tuple[Val, Steps]:
-    """a - b without ids, and steps for unknowns that the two instances do not share."""
-    rest = Val(a.const - b.const)
-    private: list[tuple[int, int]] = []
-    for value, sign in ((a, 1), (b, -1)):
-        for sym, coef in value.terms.items():
-            if sym in ids:
-                continue
-            if sym.instance is None:
-                rest = rest + Val(0, {sym: sign * coef})
-            else:
-                rest = rest.plus(sign * coef * sym.low)
-                private.append((sign * coef, sym.high - sym.low + 1))
-    return rest, tuple(private)

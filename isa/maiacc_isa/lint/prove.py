@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from maiacc_isa.lint.deadlock import explain
 from maiacc_isa.lint.engine import Deadlock, Engine
 from maiacc_isa.lint.findings import Finding, Report, Sites, TooMany
-from maiacc_isa.lint.footprints import NeedInstances
-from maiacc_isa.lint.instances import followed_chips
+from maiacc_isa.lint.instances import NeedInstances, followed_chips
 from maiacc_isa.lint.memory import Owner
 from maiacc_isa.lint.regions import normal
 from maiacc_isa.lint.rules import check_program

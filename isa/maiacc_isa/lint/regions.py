@@ -11,8 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import gcd, prod
+from typing import TYPE_CHECKING
 
 from maiacc_isa.lint.values import Val
+
+if TYPE_CHECKING:
+    from maiacc_isa.lint.cuts import Cut
 
 #: Search steps after which two boxes are taken to meet.
 SEARCH_LIMIT = 20_000
@@ -23,15 +27,19 @@ Steps = tuple[tuple[int, int], ...]
 @dataclass(frozen=True)
 class Region:
     """A lattice box of runs of bits. ``steps`` are (distance, count), rising, each above the last
-    piece's span. ``other`` is a second, equally valid description of the same bytes, anchored
-    at the far end of an axis that a scalar bounds. With an empty ``guard`` all bits are touched;
-    otherwise the box contains what is touched, and equal boxes with equal guards touch the same."""
+    piece's span. With an empty ``guard`` all bits are touched; otherwise the box contains what is
+    touched, and equal boxes with equal guards touch the same.
+
+    ``others`` are further descriptions that contain what is touched: anchored at the far end of
+    an axis that a scalar bounds, or where windows lie that boxes cut. ``cut`` says what
+    each instance touches, if ids decide that."""
 
     base: Val
     steps: Steps
     run: int
-    other: Region | None = None
+    others: tuple[Region, ...] = ()
     guard: tuple[object, ...] = ()
+    cut: Cut | None = None
 
     @property
     def span(self) -> int:
@@ -43,25 +51,34 @@ class Region:
         """Bits touched."""
         return self.run * prod(count for _, count in self.steps)
 
+    @property
+    def exact(self) -> bool:
+        """Whether it is known what is touched, at least for every instance."""
+        return not self.guard or self.cut is not None
+
+    def bits(self, instances: int) -> int:
+        """The bits that so many instances touch together, if each touches its own."""
+        return self.size * instances if self.cut is None else self.cut.bits(instances)
+
     def same(self, other: Region) -> bool:
         """Whether the two are the same box in the same place."""
         if (self.steps, self.run, self.guard) != (other.steps, other.run, other.guard):
             return False
-        mine, theirs = self.other, other.other
-        if mine is None or theirs is None:
-            return mine is theirs and self.base.same(other.base)
-        return self.base.same(other.base) and mine.same(theirs)
+        if not self.base.same(other.base) or len(self.others) != len(other.others):
+            return False
+        return all(map(Region.same, self.others, other.others))
 
     def moved(self, offset: int) -> Region:
         """The box shifted by bits."""
-        other = self.other.moved(offset) if self.other else None
-        return replace(self, base=self.base.plus(offset), other=other)
+        others = tuple(other.moved(offset) for other in self.others)
+        cut = self.cut and self.cut.moved(offset)
+        return replace(self, base=self.base.plus(offset), others=others, cut=cut)
 
     def repeated(self, step: int, count: int) -> Region:
         """The union of the box and its copies at multiples of ``step``."""
-        other = self.other.repeated(step, count) if self.other else None
+        others = tuple(other.repeated(step, count) for other in self.others)
         result = normal(self.base, [*self.steps, (step, count)], self.run, self.guard)
-        return replace(result, other=other)
+        return replace(result, others=others, cut=self.cut and self.cut.repeated(step, count))
 
     def fixed(self) -> Region:
         """A box that contains the region for all values of its unknowns."""

@@ -90,7 +90,7 @@ class Done:
     @property
     def counts(self) -> bool:
         """Whether it counts for the check that outputs are written once."""
-        return self.touch.plain and self.owner[0] == "hbm" and not self.record.region.guard
+        return self.touch.plain and self.owner[0] == "hbm" and self.record.region.exact
 
 
 @dataclass
@@ -186,5 +186,5 @@ class Run:
         if done.counts:
             base = done.record.region.base.low // 8
             name = self.footprints.name_of("hbm", base, base + 1)
-            bits = done.touch.region.size * times * done.weight
+            bits = done.touch.region.bits(done.weight) * times
             self.plain_bits[name] = self.plain_bits.get(name, 0) + bits

@@ -2,22 +2,22 @@
 
 A window inside its box is one box. One that the box cuts is taken apart into boxes if its origin
 is known; if only unknowns say where it is cut, it is one box that contains all possibilities,
-marked by a guard.
+marked by a guard. If the unknowns are ids, it also says what each instance touches
+(``maiacc_isa.lint.cuts``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from itertools import product
 from math import gcd
 
+from maiacc_isa.lint.cuts import Cut, CutAxis, clipped, hull, upwards, windows
 from maiacc_isa.lint.regions import Region, Steps, normal
-from maiacc_isa.lint.values import Val
+from maiacc_isa.lint.values import Sym, Val
 from maiacc_isa.load import load
 from maiacc_isa.tables import Descriptor
-
-#: Boxes that one cut window is taken apart into; with more it becomes one that contains them.
-PIECE_LIMIT = 32
 
 Guard = tuple[object, ...]
 
@@ -59,23 +59,29 @@ class Span:
 
 @dataclass
 class Piece:
-    """What an axis contributes to a box: ``origin + first`` coordinates, then steps."""
+    """What an axis contributes to a box: ``origin + first`` coordinates, then steps. With a guard
+    only ``sure`` steps are sure to be touched all. ``top`` is where it may be anchored instead;
+    ``cut`` is how ids cut it, ``uncut`` the whole window."""
 
     origin: Val
     first: int
     steps: Steps
     guard: Guard = ()
+    sure: Steps = ()
     top: Val | None = None
+    cut: CutAxis | None = None
+    uncut: Piece | None = None
 
 
 @dataclass(frozen=True)
 class Footprint:
     """The boxes of a view. ``spans`` are the windows by axis; ``outside`` says what lies outside
-    the box, if anything can."""
+    the box, if anything can. It is ``unclear`` if ids cut it in a way that cannot be listed."""
 
     regions: tuple[Region, ...]
     spans: tuple[Span, ...]
     outside: str | None = None
+    unclear: bool = False
 
 
 class Shape:
@@ -120,13 +126,19 @@ class Shape:
         )
 
     def footprint(
-        self, base: Val, origins: list[Val], extents: list[Val], sizes: list[list[Val]], whole: bool
+        self,
+        base: Val,
+        origins: list[Val],
+        extents: list[Val],
+        sizes: list[list[Val]],
+        whole: bool,
+        ids: AbstractSet[Sym],
     ) -> Footprint:
         """The bits touched, and what is wrong if elements lie outside the box.
 
         ``base`` is the byte address of coordinate 0, ``origins`` the coordinates of the window,
         ``extents`` the box, ``sizes`` those of the window dims by axis. ``whole`` takes all of
-        axis 0.
+        axis 0. ``ids`` are unknowns that differ from instance to instance.
         """
         if self._static is not None and not whole:
             quick = tuple(map(_span, self.axes, origins, extents, sizes))
@@ -149,11 +161,12 @@ class Shape:
                 first, last = span.origin.low + span.low, span.origin.high + span.high
                 box = span.extent.low - 1
                 outside = f"axis {number}: coordinates {first} to {last}, box 0 to {box}"
-            pieces.append(_pieces(axis, span, sizes[number]))
+            pieces.append(_pieces(axis, span, sizes[number], ids))
         if empty:
             return Footprint((), tuple(spans))
+        unclear = bool(ids) and _unclear(spans, pieces, ids)
         regions = tuple(self._join(base, parts) for parts in product(*pieces))
-        return Footprint(regions, tuple(spans), outside)
+        return Footprint(regions, tuple(spans), outside, unclear)
 
     def _moved(self, base: Val, origins: list[Val]) -> Region:
         """The box that is always the same, at its place."""
@@ -170,7 +183,11 @@ class Shape:
                 piece if piece.top is None else replace(piece, origin=piece.top, first=0)
                 for piece in pieces
             )
-            region = replace(region, other=self._box(base, far))
+            region = replace(region, others=(self._box(base, far),))
+        if any(piece.cut is not None for piece in pieces):
+            uncut = tuple(piece if piece.uncut is None else piece.uncut for piece in pieces)
+            others = (*region.others, self._box(base, uncut))
+            region = replace(region, others=others, cut=self._cut(base, pieces))
         return region
 
     def _box(self, base: Val, pieces: tuple[Piece, ...]) -> Region:
@@ -180,8 +197,31 @@ class Shape:
         for axis, piece in zip(self.axes, pieces, strict=True):
             address = address + piece.origin.plus(piece.first).scaled(axis.stride)
             steps += [(step * axis.stride, count) for step, count in piece.steps]
-            guard += piece.guard
+            if piece.guard:
+                guard += ((axis.stride, *piece.guard),)
+        if guard:
+            guard = (*self._sure(pieces), *guard)
         return normal(address, steps, self.bits, guard)
+
+    def _sure(self, pieces: tuple[Piece, ...]) -> Guard:
+        """What is touched whatever the guards say, from any base: boxes with one guard touch the
+        same, so a guard holds all that tells what they consist of."""
+        steps: list[tuple[int, int]] = []
+        for axis, piece in zip(self.axes, pieces, strict=True):
+            dims = piece.sure if piece.guard else piece.steps
+            steps += [(step * axis.stride, count) for step, count in dims]
+        box = normal(Val(0), steps, self.bits)
+        return (box.steps, box.run)
+
+    def _cut(self, base: Val, pieces: tuple[Piece, ...]) -> Cut:
+        address = base.scaled(8)
+        steps: list[tuple[int, int]] = []
+        for axis, piece in zip(self.axes, pieces, strict=True):
+            if piece.cut is None:
+                address = address + piece.origin.plus(piece.first).scaled(axis.stride)
+                steps += [(step * axis.stride, count) for step, count in piece.steps]
+        cuts = tuple(piece.cut for piece in pieces if piece.cut is not None)
+        return Cut(address, tuple(steps), self.bits, cuts)
 
 
 def _everything(extent: Val) -> list[Piece]:
@@ -205,25 +245,32 @@ def _reach(dims: list[tuple[int, int]]) -> tuple[int, int]:
     return low, high
 
 
-def _pieces(axis: Axis, span: Span, sizes: list[Val]) -> list[Piece]:
+def _pieces(axis: Axis, span: Span, sizes: list[Val], ids: AbstractSet[Sym]) -> list[Piece]:
     """The coordinates of a window that lie in its box; sizes are positive."""
     dims = tuple((step, size.high) for (step, _, _), size in zip(axis.dims, sizes, strict=True))
-    guard: Guard = tuple(size.key for size in sizes if not size.known)
+    unsure = [size.key for size in sizes if not size.known]
+    guard: Guard = ()
+    if unsure:
+        both = list(zip(dims, sizes, strict=True))
+        sure = tuple(dim for dim, size in both if size.known)
+        guard = tuple((step, size.key) for (step, _), size in both if not size.known)
     if span.inside:
-        return [Piece(span.origin, 0, dims, guard)]
+        return [Piece(span.origin, 0, dims, guard, sure if guard else ())]
     origin, extent = span.origin, span.extent
     first, last = origin.low + span.low, origin.high + span.high
     if last < 0 or first >= extent.high:
         return []
-    if origin.known and extent.known and not guard:
-        boxes: list[tuple[int, Steps]] = []
-        if _cut(origin.const + span.low, _upwards(dims), extent.const, boxes):
-            return [Piece(Val(0), at, steps) for at, steps in boxes]
+    if extent.known and not guard:
+        if origin.known:
+            boxes = clipped(origin.const + span.low, upwards(dims), extent.const)
+            if boxes is not None:
+                return [Piece(Val(0), at, steps) for at, steps in boxes]
+        elif origin.terms.keys() <= ids and (found := _cut_by_ids(axis, span, dims)) is not None:
+            return found
     moving = [step for step, count in dims if step and count > 1]
     step = gcd(*moving) if origin.known and moving else 1
     first = max(first, first % step)
     last = min(last, extent.high - 1)
-    # Boxes with one guard are equal, so it holds all that decides what is touched.
     guard = (*guard, dims, origin.key, extent.key)
     piece = Piece(Val(0), first, ((step, (last - first) // step + 1),), guard)
     if not extent.known and step == 1:
@@ -231,28 +278,26 @@ def _pieces(axis: Axis, span: Span, sizes: list[Val]) -> list[Piece]:
     return [piece]
 
 
-def _upwards(dims: Steps) -> Steps:
-    """The moving dims with positive steps, largest first."""
-    return tuple(sorted(((abs(s), n) for s, n in dims if s and n > 1), reverse=True))
+def _cut_by_ids(axis: Axis, span: Span, dims: Steps) -> list[Piece] | None:
+    """A window that ids cut; None if there are too many of them."""
+    origin = span.origin
+    terms = tuple(sorted(origin.terms.items(), key=lambda term: term[0].number))
+    start = origin.const + span.low
+    cut = CutAxis(axis.stride, start, terms, upwards(dims), span.extent.const)
+    if windows(cut) is None:
+        return None
+    ends = hull(cut)
+    if ends is None:
+        return []
+    steps = ((1, ends[1] - ends[0] + 1),)
+    uncut = Piece(origin, 0, dims)
+    return [Piece(Val(0), ends[0], steps, (cut,), cut=cut, uncut=uncut)]
 
 
-def _cut(origin: int, dims: Steps, extent: int, boxes: list[tuple[int, Steps]]) -> bool:
-    """Enters the boxes of a window of positive steps from ``origin`` that lie in 0 .. extent-1, as
-    their first coordinates and steps; False if they are too many."""
-    rest = sum(step * (count - 1) for step, count in dims[1:])
-    if not dims:
-        if 0 <= origin < extent:
-            boxes.append((origin, ()))
-        return len(boxes) <= PIECE_LIMIT
-    step, count = dims[0]
-    room = extent - 1 - origin
-    inner = range(max(0, -(origin // step)), min(count - 1, (room - rest) // step) + 1)
-    if inner:
-        boxes.append((origin + step * inner[0], ((step, len(inner)), *dims[1:])))
-    touching = range(max(0, -((origin + rest) // step)), min(count - 1, room // step) + 1)
-    for x in touching:
-        if x not in inner and (
-            len(boxes) > PIECE_LIMIT or not _cut(origin + step * x, dims[1:], extent, boxes)
-        ):
-            return False
-    return len(boxes) <= PIECE_LIMIT
+def _unclear(spans: list[Span], pieces: list[list[Piece]], ids: AbstractSet[Sym]) -> bool:
+    """Whether what ids cut is not known for every instance: a window cannot be listed, or
+    something else decides, too, what is touched."""
+    cut = [piece for parts in pieces for piece in parts if piece.cut is not None]
+    axes = sum(bool(span.origin.terms.keys() & ids) and not span.inside for span in spans)
+    others = any(piece.guard and piece.cut is None for parts in pieces for piece in parts)
+    return len(cut) < axes and all(pieces) or (bool(cut) and others)

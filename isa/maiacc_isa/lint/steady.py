@@ -273,8 +273,9 @@ class _Attempt:
                 continue
             if (done.owner, step, exact_key(record.region)) in writes:
                 continue
-            region = memory.spread(record.region, done.owner, record.instance)
-            if not memory.written(done.owner).covers(region.repeated(step, self.times + 1)):
+            everything = record.region.repeated(step, self.times + 1)
+            regions = memory.spread(everything, done.owner, record.instance)
+            if not all(map(memory.written(done.owner).covers, regions)):
                 raise NotSteady
 
     def _bounds(self) -> None:

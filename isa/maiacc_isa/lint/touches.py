@@ -57,12 +57,12 @@ class Touches:
         for rival in memory.rivals(owner, touch, instance, record.process, known):
             self._race(owner, touch, record, rival)
         written = memory.written(owner)
-        region = memory.spread(touch.region, owner, instance, touch.home == "all")
+        regions = memory.spread(touch.region, owner, instance, touch.home == "all")
         try:
-            if touch.mode == "r" and not written.covers(region):
+            if touch.mode == "r" and not all(map(written.covers, regions)):
                 self._unwritten(touch, record)
             elif touch.mode == "w" and not touch.whole:
-                written.add(region)
+                written.enter(regions)
         except TooFine:
             message = f"the footprint of {touch.operand} is too fine to be followed"
             site = self._run.site(record.word, record.iteration, record.instance)

@@ -8,6 +8,7 @@ subtracted before intervals are taken, so that equal unknowns cancel.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 _numbers = itertools.count(1)
@@ -115,6 +116,18 @@ class Val:
     def plus(self, number: int) -> Val:
         """The value plus a number."""
         return Val(self.const + number, self.terms) if number else self
+
+    def filled(self, known: Mapping[Sym, int]) -> Val:
+        """The value with some unknowns replaced by numbers."""
+        if not self.terms:
+            return self
+        const, terms = self.const, {}
+        for sym, coef in self.terms.items():
+            if sym in known:
+                const += coef * known[sym]
+            else:
+                terms[sym] = coef
+        return Val(const, terms)
 
     @property
     def low(self) -> int:

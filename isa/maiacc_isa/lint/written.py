@@ -7,6 +7,7 @@ answered from a box alone.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from itertools import product
 
 from maiacc_isa.lint.regions import Region
@@ -68,6 +69,11 @@ class Written:
                 self._waiting.append(region)
             else:
                 self._interval(region.base.const, region.base.const + region.run)
+
+    def enter(self, regions: Iterable[Region]) -> None:
+        """Enters boxes."""
+        for region in regions:
+            self.add(region)
 
     def covers(self, region: Region) -> bool:
         """Whether every bit of a box is written. Raises ``TooFine``."""
