@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 
 from maiacc_isa.lint.footprints import Touch
 from maiacc_isa.lint.heads import Head, difference
-from maiacc_isa.lint.memory import Iteration, Record
+from maiacc_isa.lint.lanes import Iteration, Record
+from maiacc_isa.lint.memory import Owner
 from maiacc_isa.lint.run import Done, Event, Item, Run
+from maiacc_isa.lint.stays import Windows
 from maiacc_isa.lint.walker import Walker
 from maiacc_isa.lint.written import exact_key
 
@@ -33,10 +35,18 @@ class Motion:
 
     def carry(self, touch: Touch, times: int) -> Touch:
         """A touch ``times`` periods later."""
-        spans = tuple(
-            span.moved(step * times) for span, step in zip(touch.spans, self.origins, strict=True)
-        )
+        spans = self.shift(touch.spans, times)
         return replace(touch, region=touch.region.moved(self.step * times), spans=spans)
+
+    def shift(self, spans: Windows, times: int) -> Windows:
+        """Windows ``times`` periods later."""
+        both = zip(spans, self.origins, strict=True)
+        return tuple(span.moved(step * times) for span, step in both)
+
+    def sweep(self, spans: Windows, times: int) -> Windows:
+        """Windows that contain those of this period and of so many later ones."""
+        both = zip(spans, self.origins, strict=True)
+        return tuple(span.swept(step, times) for span, step in both)
 
 
 #: Touches and how they move.
@@ -46,8 +56,9 @@ Moves = list[tuple[Done, Motion]]
 class Alike:
     """Successive periods of a loop that are copies of each other.
 
-    ``moves`` are the touches of the last one, ``waiting`` how the touches of words that wait in
-    queues move, by the identity of the word. Everything after tick ``start`` belongs to them.
+    ``moves`` are the touches of the last one, ``absent`` the windows of its operands that touch
+    nothing, ``waiting`` how the touches of words that wait in queues move, by the identity of the
+    word. Everything after tick ``start`` belongs to them.
     """
 
     def __init__(self, now: Head, before: Head) -> None:
@@ -56,6 +67,7 @@ class Alike:
         self.start = before.tick
         self.moves: Moves = []
         self.waiting: dict[int, list[Motion]] = {}
+        self.absent: list[tuple[Windows, Motion]] = []
         self._earlier: list[Moves] = []
         self._steps: dict[int, int] = {}
 
@@ -95,8 +107,12 @@ class Alike:
 
 def advance(run: Run, members: list[Walker], alike: Alike, period: int, times: int) -> None:
     """Moves the state on by ``times`` periods of ``period`` iterations."""
-    owners = {done.owner for done, _ in alike.all() if not done.touch.given}
-    run.memory.withdraw(owners, lambda record: alike.step(record) is not None)
+    gone: dict[Owner, list[Record]] = {}
+    for done, _ in alike.all():
+        if not done.touch.given:
+            gone.setdefault(done.owner, []).append(done.record)
+    for owner, records in gone.items():
+        run.memory.lanes(owner).withdraw(records)
     # What does not move is touched again in the same place, for which the last time stands.
     moving = [(done, motion) for done, motion in alike.moves if motion.moves or done.counts]
     copies = [_copy(run, alike, done, motion, times) for done, motion in moving]
@@ -114,7 +130,8 @@ def advance(run: Run, members: list[Walker], alike: Alike, period: int, times: i
             if value is not None and change:
                 member.registers[number] = value.plus(change * times)
     what = ("skip", loop.index, period, times, alike.periods)
-    run.trace.append(Item(what, None, copies))
+    absent = tuple(motion.sweep(spans, times) for spans, motion in alike.absent)
+    run.trace.append(Item(what, None, copies, absent))
 
 
 def _copy(run: Run, alike: Alike, done: Done, motion: Motion, times: int) -> Done:
@@ -140,11 +157,11 @@ def _enter(run: Run, touches: list[Done]) -> None:
         if done.touch.given:
             continue
         r = done.record
-        key = (done.owner, r.word, r.operand, r.mode, r.process, r.component, exact_key(r.region))
+        key = (done.owner, r.key, exact_key(r.region))
         if key not in last or last[key].record.tick <= r.tick:
             last[key] = done
     for done in sorted(last.values(), key=lambda d: d.record.tick):
-        run.memory.record(done.owner, done.record)
+        run.memory.lanes(done.owner).record(done.record)
 
 
 def _move_waiting(run: Run, alike: Alike, loop: str, period: int, times: int) -> None:
@@ -153,10 +170,13 @@ def _move_waiting(run: Run, alike: Alike, loop: str, period: int, times: int) ->
     for process in run.by_number:
         for position, (event, clock) in enumerate(process.pending):
             if id(event) not in moved:
-                motions = zip(event.touches, alike.waiting[id(event)], strict=True)
+                motions = alike.waiting[id(event)]
+                touches = zip(event.touches, motions, strict=False)
+                absent = zip(event.absent, motions[len(event.touches) :], strict=True)
                 moved[id(event)] = replace(
                     event,
-                    touches=[motion.carry(touch, times) for touch, motion in motions],
+                    touches=[motion.carry(touch, times) for touch, motion in touches],
+                    absent=[motion.shift(spans, times) for spans, motion in absent],
                     iteration=_later(event.iteration, loop, period * times),
                 )
             process.pending[position] = (moved[id(event)], clock)

@@ -162,7 +162,9 @@ class Cut:
     def bits(self, instances: int) -> int:
         """The bits that so many instances touch, equally many for all values of the ids."""
         placed = _placed(self.steps, self.run, self.axes)
-        total = sum(run * prod(n for _, n in steps) for box in placed.values() for _, steps, run in box)
+        total = sum(
+            run * prod(n for _, n in steps) for box in placed.values() for _, steps, run in box
+        )
         return total * instances // len(placed)
 
 
@@ -192,9 +194,7 @@ def _placed(steps: Steps, run: int, axes: tuple[CutAxis, ...]) -> dict[tuple[int
 
 
 @lru_cache(maxsize=1 << 14)
-def _joined(
-    steps: Steps, run: int, axes: tuple[CutAxis, ...], parts: tuple[Boxes, ...]
-) -> _Bits:
+def _joined(steps: Steps, run: int, axes: tuple[CutAxis, ...], parts: tuple[Boxes, ...]) -> _Bits:
     """All combinations of boxes of the axes."""
     found = []
     for chosen in product(*parts):

@@ -10,7 +10,8 @@ ordered whatever the timing; loops that have become steady are skipped by
 from __future__ import annotations
 
 from maiacc_isa.lint.findings import Finding, Report, Sites
-from maiacc_isa.lint.footprints import Problem, reads_first
+from maiacc_isa.lint.first import reads_first
+from maiacc_isa.lint.footprints import Problem
 from maiacc_isa.lint.loops import Loops
 from maiacc_isa.lint.queues import Queues
 from maiacc_isa.lint.run import Effort, Event, Intervals, Item, NeedSplit, Process, Run, Stop
@@ -191,16 +192,11 @@ class Engine:
         run, touch = self.run, event.touches[0]
         instance = walker.team.members[0]
         owner = run.memory.owners(touch, instance, None, [])[0]
-        writes = sum(
-            lane.count
-            for (_, _, mode, _, _), lane in run.memory.lanes(owner).items()
-            if mode == "w"
-        )
         ids = (run.cast.tile_sym, run.cast.cluster_sym)
         region = touch.region
         private = touch.space == "tsram" or any(s in region.base.terms for s in ids)
         private = private or region.cut is not None
-        key = (owner, region.base.key, region.guard, writes)
+        key = (owner, region.base.key, region.guard, run.memory.lanes(owner).writes)
         return (*key, instance.number) if private else key, private
 
     # ---- engine words -------------------------------------------------------------------
@@ -213,15 +209,15 @@ class Engine:
         first = level is not None and walker.fresh(level, leaf.word["span"])
         peer = None
         try:
-            touches, problems = self.run.footprints.touches(leaf.index, walker.source, first)
+            found = self.run.footprints.touches(leaf.index, walker.source, first)
             if "peer" in leaf.word.fields:
                 peer = walker.source(leaf.word["peer"])
         except Trap as problem:
             raise self._trap(walker, leaf.index, problem) from None
-        for found in problems:
-            self._problem(walker, leaf.index, found)
-        context = self._loops.context(walker)
-        return Event(leaf.index, leaf.word, touches, walker.iteration(), context, peer)
+        for wrong in found.problems:
+            self._problem(walker, leaf.index, wrong)
+        context, iteration = self._loops.context(walker), walker.iteration()
+        return Event(leaf.index, leaf.word, found.touches, found.absent, iteration, context, peer)
 
     def _problem(self, walker: Walker, index: int, problem: Problem) -> None:
         site = self.run.site(index, walker.iteration(), self._who(walker))

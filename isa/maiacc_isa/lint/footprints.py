@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from maiacc_isa import expr as ex
+from maiacc_isa.lint.first import FirstScope
 from maiacc_isa.lint.instances import Cast, NeedInstances
 from maiacc_isa.lint.regions import Region
-from maiacc_isa.lint.shapes import Footprint, Shape, Span
+from maiacc_isa.lint.shapes import Footprint, Shape
+from maiacc_isa.lint.spans import Span
 from maiacc_isa.lint.values import Val
 from maiacc_isa.machine import Machine
-from maiacc_isa.operands import WordScope, present_operands
+from maiacc_isa.operands import present_operands
 from maiacc_isa.program import Block, Buffer, Program, tensor_buffer
 from maiacc_isa.tables import Descriptor
 from maiacc_isa.word import Word
@@ -50,9 +52,20 @@ class Problem:
     expected: str | None = None
 
 
+@dataclass
+class Touched:
+    """What a word touches at an iteration. ``absent`` are the windows, by axis, of operands that
+    touch nothing there."""
+
+    touches: list[Touch] = field(default_factory=list)
+    absent: list[tuple[Span, ...]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class _Use:
-    """An operand of a word, prepared. What is ``given`` is never written."""
+    """An operand of a word, prepared. What is ``given`` is never written; there is nothing to
+    be said of a ``silent`` one, which stays within what is given whatever its window."""
 
     name: str
     number: int
@@ -62,6 +75,7 @@ class _Use:
     when: ex.Expr | None
     plain: bool
     given: bool
+    silent: bool
 
 
 class Footprints:
@@ -69,7 +83,6 @@ class Footprints:
 
     def __init__(self, program: Program, block: Block, machine: Machine, cast: Cast) -> None:
         self._block = block
-        self._machine = machine
         self._ids = {cast.tile_sym, cast.cluster_sym} if cast.alike else set()
         self._shapes = [Shape(d) for d in block.descriptors]
         self._uses: dict[int, list[_Use]] = {}
@@ -81,6 +94,8 @@ class Footprints:
         ]
         tensors = [tensor_buffer(t, machine.chips) for t in program.tensors]
         self.buffers = [*block.buffers, *tensors]
+        self._declared = {b.space for b in self.buffers}
+        self._capacities = {s: machine.space_bytes(s) for s in {d.space for d in block.descriptors}}
         self._limits = [self._allowed(shape) for shape in self._shapes]
 
     # ---- preparation --------------------------------------------------------------------
@@ -93,7 +108,7 @@ class Footprints:
     def _active(self, index: int, first: bool) -> list[_Use]:
         """The operands that a word really touches in its first iteration, or in a later one."""
         if (index, first) not in self._actives:
-            scope = _Scope(self._block.words[index], self._block, first)
+            scope = FirstScope(self._block.words[index], self._block, first)
             self._actives[index, first] = [
                 use for use in self.uses(index) if use.when is None or ex.evaluate(use.when, scope)
             ]
@@ -116,6 +131,8 @@ class Footprints:
                 if aux is not None:
                     what = f"{op.name}'s {name}"
                     uses.append(self._use(what, aux, mode, False, None, mode == "w"))
+        if word.row.control:
+            uses = [replace(use, silent=False) for use in uses]
         # A word reads all of its operands before it writes anything.
         return sorted(uses, key=lambda use: use.mode == "w")
 
@@ -123,11 +140,18 @@ class Footprints:
         self, name: str, number: int, mode: str, whole: bool, when: ex.Expr | None, plain: bool
     ) -> _Use:
         shape = self._shapes[number]
-        return _Use(name, number, shape, mode, whole, when, plain, self._given(shape.descriptor))
+        given = self._given(shape.descriptor)
+        silent = given and mode == "r" and self._silent(number, shape)
+        return _Use(name, number, shape, mode, whole, when, plain, given, silent)
 
     def _given(self, d: Descriptor) -> bool:
         """Whether a view is one of what the host gives and no word writes."""
         return d.space == "hbm" and any(low <= d.base < high for low, high in self._constants)
+
+    def _silent(self, number: int, shape: Shape) -> bool:
+        """Whether all of a view's box lies in its buffer, and no scalar sets a size."""
+        box = shape.everything()
+        return box is not None and self.bounds(number, box) is None
 
     def _allowed(self, shape: Shape) -> list[Buffer]:
         """The buffers a descriptor may mean: those of its memory that contain its base."""
@@ -139,18 +163,19 @@ class Footprints:
         ]
 
     # ---- at issue -----------------------------------------------------------------------
-    def touches(
-        self, index: int, sources: Sources, first: bool
-    ) -> tuple[list[Touch], list[Problem]]:
+    def touches(self, index: int, sources: Sources, first: bool) -> Touched:
         """What a word touches with these scalars; ``first`` is `fresh` of the rows."""
-        touches: list[Touch] = []
-        problems: list[Problem] = []
+        touched = Touched()
         for use in self._active(index, first):
-            touches += self._touch(use, sources, problems)
-        return touches, problems
+            if not use.silent:
+                self._touch(use, sources, touched)
+                continue
+            for code in use.shape.sources:
+                sources(code)
+        return touched
 
-    def _touch(self, use: _Use, sources: Sources, problems: list[Problem]) -> list[Touch]:
-        shape, d = use.shape, use.shape.descriptor
+    def _touch(self, use: _Use, sources: Sources, touched: Touched) -> None:
+        shape, d, problems = use.shape, use.shape.descriptor, touched.problems
         base = Val(shape.base)
         for code, coef in shape.byte_terms:
             base = base + sources(code).scaled(coef)
@@ -175,7 +200,9 @@ class Footprints:
             home = Val(0)
             for code, coef in shape.home_terms:
                 home = home + sources(code).scaled(coef)
-        return [
+        if not found.regions:
+            touched.absent.append(found.spans)
+        touched.touches += [
             Touch(
                 operand=use.name,
                 mode=use.mode,
@@ -235,7 +262,7 @@ class Footprints:
         """What a region of a descriptor leaves: its buffer, or the memory; None if nothing."""
         low, high = region.base.low // 8, -(-(region.base.high + region.span) // 8)
         space = self._shapes[number].descriptor.space
-        capacity = self._machine.space_bytes(space)
+        capacity = self._capacities[space]
         allowed = self._limits[number]
         inside = low >= 0 and high <= capacity
         if inside and any(b.base <= low and high <= b.end for b in allowed):
@@ -246,7 +273,7 @@ class Footprints:
         if allowed:
             b = allowed[0]
             return f"buffer ({found})", f"{b.name} at 0x{b.base:x} to 0x{b.end:x}"
-        if any(b.space == space for b in self.buffers):
+        if space in self._declared:
             return f"declared buffers ({found})", f"a buffer in {space} that contains the base"
         return None
 
@@ -259,19 +286,3 @@ class Footprints:
             if b.space == space and b.base <= low and high <= b.end:
                 return b.name
         return space
-
-
-class _Scope(WordScope):
-    """Conditions of accesses; `fresh` says whether the word is in its first iteration."""
-
-    def __init__(self, word: Word, block: Block, first: bool) -> None:
-        super().__init__(word, block.chains)
-        self._first = first
-
-    def name(self, name: str) -> object:
-        return self._first if name == "fresh" else super().name(name)
-
-
-def reads_first(word: Word) -> int | None:
-    """The level that `fresh` of a word depends on, if its mode is `first`."""
-    return word.fields["level"] if word.fields.get("mode") == "first" else None

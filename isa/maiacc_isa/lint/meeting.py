@@ -16,6 +16,9 @@ from maiacc_isa.lint.values import Sym, Val, ring_difference
 #: Pairs of ids that are gone through; with more, boxes are taken to meet.
 PAIR_LIMIT = 1 << 14
 
+#: Answers that are remembered.
+KNOWN_LIMIT = 1 << 12
+
 #: An instance's cluster and tile, and what it touches.
 _Placed = tuple[int, int, list[Region]]
 
@@ -25,6 +28,7 @@ class Meeting:
 
     def __init__(self, cast: Cast) -> None:
         self._cast = cast
+        self._known: dict[tuple[object, ...], tuple[bool, Region, Region]] = {}
 
     def meets(self, a: Region, x: Instance, b: Region, z: Instance, extra: Steps = ()) -> bool:
         """Whether a region of one instance shares a bit with another one's.
@@ -33,11 +37,31 @@ class Meeting:
         """
         if not a.others and not b.others and a.base.known and b.base.known:
             return meet(a.steps, a.run, b.steps, b.run, a.base.const - b.base.const, extra)
+        if not self._cast.alike:
+            return self._may_all_meet(a, x, b, z, extra)
+        # Instances that stand for all ask the same of the same regions again and again.
+        key = (id(a), id(b), self._relation(x, z), extra)
+        if key not in self._known:
+            if len(self._known) >= KNOWN_LIMIT:
+                self._known.clear()
+            found = self._may_all_meet(a, x, b, z, extra)
+            if found and not (a.cut is None is b.cut):
+                found = self._ids_meet(a, x, b, z, extra)
+            self._known[key] = (found, a, b)
+        return self._known[key][0]
+
+    def _relation(self, x: Instance, z: Instance) -> tuple[bool, ...]:
+        """All that matters of two instances: levels that they have and share."""
+        levels = (x.cluster >= 0, z.cluster >= 0, x.tile >= 0, z.tile >= 0)
+        return (x.number == z.number, x.cluster == z.cluster, *levels)
+
+    def _may_all_meet(self, a: Region, x: Instance, b: Region, z: Instance, extra: Steps) -> bool:
+        """Whether all descriptions of two regions meet."""
         for mine in (a, *a.others):
             for theirs in (b, *b.others):
                 if not self._may_meet(mine, x, theirs, z, extra):
                     return False
-        return (a.cut is None and b.cut is None) or self._ids_meet(a, x, b, z, extra)
+        return True
 
     def _may_meet(self, a: Region, x: Instance, b: Region, z: Instance, extra: Steps) -> bool:
         """Whether two boxes meet, with ids as unknowns."""
@@ -117,8 +141,8 @@ class Meeting:
 def _placed_meet(a: Region, b: Region, same: bool, extra: Steps) -> bool:
     """Whether boxes of instances whose ids are known meet; ``same`` if it is one instance."""
     if a.base.known and b.base.known and not extra:
-        distance = a.base.const - b.base.const
-        return -a.span < distance < b.span and meet(a.steps, a.run, b.steps, b.run, distance)
+        apart = a.base.const - b.base.const
+        return -a.span < apart < b.span and meet(a.steps, a.run, b.steps, b.run, apart)
     if same:
         return _meet(a, b, a.base - b.base, extra)
     distance, private = _split(a.base, b.base, ())

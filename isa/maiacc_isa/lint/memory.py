@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import insort
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 
 from maiacc_isa.lint.footprints import Touch
 from maiacc_isa.lint.instances import Cast, Instance
+from maiacc_isa.lint.lanes import Lanes, Record
 from maiacc_isa.lint.meeting import Meeting
 from maiacc_isa.lint.regions import Region, Steps, normal
 from maiacc_isa.lint.tokens import Clock
@@ -17,73 +16,6 @@ from maiacc_isa.lint.written import Written
 #: A memory of an instance: its name and the ids that tell it from others.
 Owner = tuple[object, ...]
 
-#: Iterations of the loops around a word.
-Iteration = tuple[tuple[str, int], ...]
-
-
-#: Records of a lane that a blur repeats at most; the hull of the rest is kept as one.
-BLUR_LIMIT = 256
-
-
-#: Different regions in which an earlier record of the same one is looked for.
-SLOTS_LIMIT = 16
-
-
-@dataclass(slots=True, eq=False)
-class Record:
-    """A touch that has happened. Unordered with an event whose clock's ``component`` is below
-    ``tick``."""
-
-    word: int
-    operand: str
-    mode: str
-    instance: Instance
-    process: int
-    component: int
-    tick: int
-    region: Region
-    iteration: Iteration
-
-
-class Lane:
-    """The records of one word's operand by one process, in order, and their hull in bits.
-
-    Of records with one region the last stands for all: who does not know an earlier one does not
-    know the last one either.
-    """
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-        self.count = 0
-        self.low = 1 << 62
-        self.high = -(1 << 62)
-
-    def add(self, record: Record) -> None:
-        """Enters a record behind those of its tick and before."""
-        self.count += 1
-        self.widen(record.region)
-        records = self.records
-        for back in range(len(records) - 1, max(-1, len(records) - 1 - SLOTS_LIMIT), -1):
-            if records[back].region.same(record.region):
-                if records[back].tick > record.tick:
-                    return
-                del records[back]
-                break
-        insort(records, record, key=lambda r: r.tick)
-
-    def widen(self, region: Region) -> None:
-        """Makes the hull contain a region."""
-        base = region.base
-        self.low = min(self.low, base.low)
-        self.high = max(self.high, base.high + region.span)
-
-
-def _hull(regions: list[Region]) -> Region:
-    """A region that contains all of them."""
-    low = min(region.base.low for region in regions)
-    high = max(region.base.high + region.span for region in regions)
-    return normal(Val(low), [], high - low)
-
 
 class Memory:
     """All memories of the instances of a proof."""
@@ -91,7 +23,7 @@ class Memory:
     def __init__(self, cast: Cast) -> None:
         self._cast = cast
         self._meeting = Meeting(cast)
-        self._lanes: dict[Owner, dict[tuple[int, str, str, int, int], Lane]] = {}
+        self._lanes: dict[Owner, Lanes] = {}
         self._written: dict[Owner, Written] = {}
 
     # ---- owners -------------------------------------------------------------------------
@@ -132,44 +64,32 @@ class Memory:
         """Earlier records that meet a touch and that nothing orders before it."""
         low = touch.region.base.low
         high = touch.region.base.high + touch.region.span
-        for key, lane in self._lanes.get(owner, {}).items():
-            _, _, mode, other, component = key
-            if other == process or (mode == "r" and touch.mode == "r"):
-                continue
-            if high <= lane.low or low >= lane.high:
-                continue
+        reads = touch.mode == "r"
+        near = [
+            lane
+            for lane in self.lanes(owner).unknown(known)
+            if lane.process != process
+            and (lane.writes or not reads)
+            and lane.low < high
+            and low < lane.high
+        ]
+        for lane in sorted(near, key=lambda lane: lane.number):
             for record in reversed(lane.records):
-                if known[component] >= record.tick:
+                if known[record.component] >= record.tick:
                     break
                 if self.meets(touch.region, instance, record):
                     yield record
 
-    def record(self, owner: Owner, record: Record) -> None:
-        """Enters a touch."""
-        key = (record.word, record.operand, record.mode, record.process, record.component)
-        self._lanes.setdefault(owner, {}).setdefault(key, Lane()).add(record)
-
-    def withdraw(self, owners: set[Owner], chosen: Callable[[Record], bool]) -> None:
-        """Takes records out of some memories."""
-        for owner in owners:
-            for lane in self._lanes.get(owner, {}).values():
-                lane.records = [record for record in lane.records if not chosen(record)]
+    def lanes(self, owner: Owner) -> Lanes:
+        """The records of one memory."""
+        if owner not in self._lanes:
+            self._lanes[owner] = Lanes()
+        return self._lanes[owner]
 
     def blur(self, since: int) -> None:
-        """Lets every record after a tick stand for all of its lane since then: which of them was
-        the last is not known."""
+        """Lets every record after a tick stand for all of its lane since then."""
         for lanes in self._lanes.values():
-            for lane in lanes.values():
-                recent = [record for record in lane.records if record.tick > since]
-                regions = {id(record.region): record.region for record in recent}
-                if len(regions) < 2:
-                    continue
-                last = recent[-1]
-                kept = list(regions.values())
-                for region in kept[:BLUR_LIMIT]:
-                    lane.add(replace(last, region=region))
-                if len(kept) > BLUR_LIMIT:
-                    lane.add(replace(last, region=_hull(kept[BLUR_LIMIT:])))
+            lanes.blur(since)
 
     def written_copy(self) -> dict[Owner, Written]:
         """What is written now, as an independent copy."""
@@ -178,10 +98,6 @@ class Memory:
     def restore_written(self, written: dict[Owner, Written]) -> None:
         """Forgets what was written since a copy was made."""
         self._written = written
-
-    def lanes(self, owner: Owner) -> dict[tuple[int, str, str, int, int], Lane]:
-        """The records of one memory."""
-        return self._lanes.get(owner, {})
 
     def meets(self, region: Region, instance: Instance, record: Record, extra: Steps = ()) -> bool:
         """Whether a region of one instance shares a bit with a record, for some ids and unknowns.

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from maiacc_isa.lint.advance import Alike, Moves
-from maiacc_isa.lint.memory import Memory, Owner, Record
+from maiacc_isa.lint.lanes import Record
+from maiacc_isa.lint.memory import Memory, Owner
 from maiacc_isa.lint.regions import Steps
 from maiacc_isa.lint.run import Done
 from maiacc_isa.lint.tokens import Clock
@@ -48,7 +49,7 @@ class _Earlier:
         """Older touches as the memory keeps them, those of the alike periods, and all of the last
         one. Where several of a queue's word are alike in region and motion, the latest from before
         the last period stands for them: who does not know an earlier one does not know it."""
-        for lane in memory.lanes(owner).values():
+        for lane in memory.lanes(owner).unknown(self._floor):
             for record in reversed(lane.records):
                 if self._known(record):
                     break
@@ -59,8 +60,7 @@ class _Earlier:
             r = done.record
             if done.owner != owner or done.touch.given or self._known(r):
                 continue
-            lane_key = (r.word, r.operand, r.mode, r.process, r.component)
-            key = (lane_key, motion.step, exact_key(r.region))
+            key = (r.key, motion.step, exact_key(r.region))
             if key not in last or last[key].tick <= r.tick:
                 last[key] = r
         self.records += last.values()

@@ -65,6 +65,7 @@ class _Prover:
         self._sites: dict[str, Sites] = {}
         self._trees: dict[str, list[Node]] = {}
         self._alike = True
+        self._chips = followed_chips(program)
 
     def run(self) -> None:
         check_program(self._program, self._report)
@@ -87,7 +88,7 @@ class _Prover:
         size = tensor.bytes(self._program.machine.chips) * 8
         if size == 0:
             return
-        for chip in followed_chips(self._program):
+        for chip in self._chips:
             written = memories.written.setdefault(("hbm", chip), Written())
             written.add(normal(Val(tensor.base * 8), [], size))
 
@@ -229,8 +230,7 @@ class _Prover:
 
     def _check_output(self, tensor: Tensor, memories: Memories, size: int) -> None:
         low, high = tensor.base * 8, (tensor.base + size) * 8
-        chips = followed_chips(self._program)
-        for chip in chips:
+        for chip in self._chips:
             written = memories.written.get(("hbm", chip), Written())
             try:
                 gaps = written.gaps(low, high)
@@ -251,7 +251,7 @@ class _Prover:
                 )
                 return
         bits = memories.plain_bits.get(tensor.name, 0)
-        total = size * 8 * len(chips)
+        total = size * 8 * len(self._chips)
         if bits > total:
             self._report.add(
                 Finding(

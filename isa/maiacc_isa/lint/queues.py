@@ -49,7 +49,7 @@ class Queues:
         run.events += 1
         run.report.simulated += 1
         component = self._loops.component(process, event.context)
-        item = Item(("event", process.number, event.index))
+        item = Item(("event", process.number, event.index), absent=event.absent)
         self._touches.enter(process, event, component, item)
         process.clock[component] = run.tick
         run.trace.append(item)

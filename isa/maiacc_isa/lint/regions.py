@@ -9,7 +9,7 @@ steps, beyond which it says yes).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import gcd, prod
 from typing import TYPE_CHECKING
 
@@ -41,7 +41,7 @@ class Region:
     guard: tuple[object, ...] = ()
     cut: Cut | None = None
 
-    @property
+    @cached_property
     def span(self) -> int:
         """Bits from the first to behind the last."""
         return self.run + sum(step * (count - 1) for step, count in self.steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -11,7 +12,9 @@ import numpy as np
 from maiacc_isa.lint.findings import Finding, Report, Site, Sites
 from maiacc_isa.lint.footprints import Footprints, Touch
 from maiacc_isa.lint.instances import Cast, Instance
-from maiacc_isa.lint.memory import Iteration, Memory, Owner, Record
+from maiacc_isa.lint.lanes import Iteration, Record
+from maiacc_isa.lint.memory import Memory, Owner
+from maiacc_isa.lint.spans import Span
 from maiacc_isa.lint.tokens import Clock, Counters
 from maiacc_isa.lint.values import Derived, Sym, Val
 from maiacc_isa.lint.walker import Assigned, Walker
@@ -54,11 +57,13 @@ class NeedSplit(Exception):  # noqa: N818
 
 @dataclass
 class Event:
-    """An issued word, waiting in or executed by a queue."""
+    """An issued word, waiting in or executed by a queue. ``absent`` are the windows of operands
+    that touch nothing."""
 
     index: int
     word: Word
     touches: list[Touch]
+    absent: list[tuple[Span, ...]]
     iteration: Iteration
     context: int
     peer: Val | None
@@ -100,6 +105,7 @@ class Item:
     what: tuple[object, ...]
     assigned: Assigned | None = None
     done: list[Done] = field(default_factory=list)
+    absent: Sequence[tuple[Span, ...]] = ()
 
 
 class Run:

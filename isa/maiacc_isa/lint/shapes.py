@@ -15,6 +15,7 @@ from math import gcd
 
 from maiacc_isa.lint.cuts import Cut, CutAxis, clipped, hull, upwards, windows
 from maiacc_isa.lint.regions import Region, Steps, normal
+from maiacc_isa.lint.spans import Span
 from maiacc_isa.lint.values import Sym, Val
 from maiacc_isa.load import load
 from maiacc_isa.tables import Descriptor
@@ -35,26 +36,6 @@ class Axis:
     terms: tuple[tuple[int, int], ...]
     dims: tuple[tuple[int, int, int | None], ...]
     reach: tuple[int, int] | None
-
-
-@dataclass(slots=True, eq=False)
-class Span:
-    """The coordinates of a window on one axis: from ``origin + low`` to ``origin + high``, of which
-    those in 0 .. extent-1 exist."""
-
-    origin: Val
-    low: int
-    high: int
-    extent: Val
-
-    @property
-    def inside(self) -> bool:
-        """Whether the window lies in the box whatever the unknowns are."""
-        return self.origin.low + self.low >= 0 and self.origin.high + self.high < self.extent.low
-
-    def moved(self, step: int) -> Span:
-        """The span with its origin moved."""
-        return replace(self, origin=self.origin.plus(step))
 
 
 @dataclass
@@ -96,6 +77,7 @@ class Shape:
         self.byte_terms = tuple((t.source, t.coef) for t in d.terms if t.target == "bytes")
         self.home_terms = tuple((t.source, t.coef) for t in d.terms if t.target == "home")
         self.axes = tuple(self._axis(number) for number in range(len(d.axes)))
+        self.sources = tuple(code for axis in self.axes for code, _ in axis.terms)
         self._static = self._fixed_box()
 
     def _fixed_box(self) -> Region | None:
@@ -124,6 +106,14 @@ class Shape:
         return Axis(
             axis.extent, d.extent_reg(number), stride, axis.start, tuple(terms), tuple(dims), reach
         )
+
+    def everything(self) -> Region | None:
+        """All of the box, in which every window lies; None if scalars set it or move it, or if it
+        is empty."""
+        if self.byte_terms or self.descriptor.sized or any(a.extent < 1 for a in self.axes):
+            return None
+        pieces = tuple(Piece(Val(0), 0, ((1, axis.extent),)) for axis in self.axes)
+        return self._box(Val(self.base), pieces)
 
     def footprint(
         self,
@@ -163,7 +153,7 @@ class Shape:
                 outside = f"axis {number}: coordinates {first} to {last}, box 0 to {box}"
             pieces.append(_pieces(axis, span, sizes[number], ids))
         if empty:
-            return Footprint((), tuple(spans))
+            return Footprint((), ())
         unclear = bool(ids) and _unclear(spans, pieces, ids)
         regions = tuple(self._join(base, parts) for parts in product(*pieces))
         return Footprint(regions, tuple(spans), outside, unclear)
@@ -300,4 +290,4 @@ def _unclear(spans: list[Span], pieces: list[list[Piece]], ids: AbstractSet[Sym]
     cut = [piece for parts in pieces for piece in parts if piece.cut is not None]
     axes = sum(bool(span.origin.terms.keys() & ids) and not span.inside for span in spans)
     others = any(piece.guard and piece.cut is None for parts in pieces for piece in parts)
-    return len(cut) < axes and all(pieces) or (bool(cut) and others)
+    return (len(cut) < axes and all(pieces)) or (bool(cut) and others)

@@ -16,6 +16,7 @@ by step.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from maiacc_isa.lint.advance import Alike, Motion, advance
@@ -31,7 +32,7 @@ from maiacc_isa.lint.heads import (
 from maiacc_isa.lint.memory import Owner
 from maiacc_isa.lint.pairs import unordered
 from maiacc_isa.lint.run import Done, Event, Item, Run
-from maiacc_isa.lint.shapes import Span
+from maiacc_isa.lint.stays import Windows, absent, present
 from maiacc_isa.lint.values import Val
 from maiacc_isa.lint.walker import Walker
 from maiacc_isa.lint.written import TooFine, exact_key
@@ -144,6 +145,7 @@ class _Attempt:
             raise NotSteady
         if new.assigned is not None and old.assigned is not None:
             self._assignment(new, old)
+        self.alike.absent += zip(new.absent, self._absent(new.absent, old.absent), strict=True)
         for fresh, stale in zip(new.done, old.done, strict=True):
             if not same_place(fresh, stale):
                 raise NotSteady
@@ -184,20 +186,17 @@ class _Attempt:
 
     def _origins(self, new: Touch, old: Touch) -> tuple[int, ...]:
         """By how much the windows of a touch move."""
-        return tuple(map(self._span, new.spans, old.spans))
+        steps, times = present(new.spans, old.spans)
+        self._limit(times)
+        return steps
 
-    def _span(self, new: Span, old: Span) -> int:
-        """A window that moves stays inside its box, or is not moved over its edge."""
-        if (new.low, new.high) != (old.low, old.high) or not new.extent.same(old.extent):
-            raise NotSteady
-        step = difference(new.origin, old.origin)
-        if step is None or (step and not new.inside):
-            raise NotSteady
-        if step > 0:
-            self._limit((new.extent.low - 1 - new.origin.high - new.high) // step)
-        elif step < 0:
-            self._limit((new.origin.low + new.low) // -step)
-        return step
+    def _absent(self, new: Sequence[Windows], old: Sequence[Windows]) -> list[Motion]:
+        """How windows move of operands that touch nothing."""
+        motions = []
+        for steps, times in absent(new, old):
+            self._limit(times)
+            motions.append(Motion(0, steps))
+        return motions
 
     def _pending(self) -> None:
         """Words that wait in queues are those of a period before, shifted."""
@@ -215,7 +214,7 @@ class _Attempt:
                 raise NotSteady
             step = region_step(touch.region, before.region)
             motions.append(Motion(step, self._origins(touch, before)))
-        return motions
+        return motions + self._absent(new.absent, old.absent)
 
     def _earlier(self) -> None:
         """Periods still earlier that were alike too, as far back as they are."""
@@ -284,9 +283,8 @@ class _Attempt:
         for queue in self._heads[0].pending:
             for event in queue:
                 motions = self.alike.waiting[id(event)]
-                moves += [
-                    (t.number, t.region, m) for t, m in zip(event.touches, motions, strict=True)
-                ]
+                touches = zip(event.touches, motions, strict=False)
+                moves += [(touch.number, touch.region, motion) for touch, motion in touches]
         for number, region, motion in moves:
             last = region.moved(motion.step * times)
             if motion.step and footprints.bounds(number, last) is not None:

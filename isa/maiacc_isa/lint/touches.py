@@ -5,7 +5,8 @@ from __future__ import annotations
 from maiacc_isa.lint.findings import Finding
 from maiacc_isa.lint.footprints import Touch
 from maiacc_isa.lint.instances import Instance
-from maiacc_isa.lint.memory import Owner, Record
+from maiacc_isa.lint.lanes import Record
+from maiacc_isa.lint.memory import Owner
 from maiacc_isa.lint.regions import Region
 from maiacc_isa.lint.run import Done, Event, Item, Process, Run
 from maiacc_isa.lint.tokens import Clock
@@ -45,7 +46,7 @@ class Touches:
                 item.done.append(done)
                 if not touch.given:
                     self._check(owner, touch, record, known)
-                    run.memory.record(owner, record)
+                    run.memory.lanes(owner).record(record)
                     run.count(done, 1)
 
     def _leads(self, instance: Instance) -> bool:
