@@ -132,7 +132,8 @@ class Footprints:
                     what = f"{op.name}'s {name}"
                     uses.append(self._use(what, aux, mode, False, None, mode == "w"))
         if word.row.control:
-            uses = [replace(use, silent=False) for use in uses]
+            # What a scalar is loaded from matters: it tells one loaded value from another.
+            uses = [replace(use, given=False, silent=False) for use in uses]
         # A word reads all of its operands before it writes anything.
         return sorted(uses, key=lambda use: use.mode == "w")
 
