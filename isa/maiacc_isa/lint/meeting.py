@@ -35,7 +35,8 @@ class Meeting:
 
         ``extra`` are further (step, count) by which their distance may grow.
         """
-        if not a.others and not b.others and a.base.known and b.base.known:
+        plain = not a.others and not b.others and a.cut is None is b.cut
+        if plain and a.base.known and b.base.known:
             return meet(a.steps, a.run, b.steps, b.run, a.base.const - b.base.const, extra)
         if not self._cast.alike:
             return self._may_all_meet(a, x, b, z, extra)
