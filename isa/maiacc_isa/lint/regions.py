@@ -77,7 +77,8 @@ class Region:
     def repeated(self, step: int, count: int) -> Region:
         """The union of the box and its copies at multiples of ``step``."""
         others = tuple(other.repeated(step, count) for other in self.others)
-        result = normal(self.base, [*self.steps, (step, count)], self.run, self.guard)
+        guard = (*self.guard, step, count) if self.guard else ()
+        result = normal(self.base, [*self.steps, (step, count)], self.run, guard)
         return replace(result, others=others, cut=self.cut and self.cut.repeated(step, count))
 
     def fixed(self) -> Region:
