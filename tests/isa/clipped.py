@@ -1,7 +1,7 @@
 """Random programs whose windows are cut by boxes, each instance's in its own way, and wrong ones.
 
 Tensors are passed on by phases: every tile, or every cluster, loads windows of one tensor, perhaps
-with a halo, and stores them into another one. Windows are dealt over instances by multiples of
+with a halo, and stores them into another one, in HBM or in the memories of all clusters. Windows are dealt over instances by multiples of
 ids and moved by loops; what sticks out at the end is clipped. In some, one thing is changed.
 """
 
@@ -22,7 +22,9 @@ clusters = {{ value = {CLUSTERS}, source = "assumption", cite = "more than stand
 tiles = {{ value = {TILES}, source = "assumption", cite = "more than stand for all" }}
 """
 
+#: Bytes from tensor to tensor, and where those begin that lie in the memories of clusters.
 ROOM = 0x4000
+SHARED = 0x20000
 
 
 @dataclass
@@ -59,6 +61,8 @@ class Phase:
     drop: bool = True
     join: bool = True
     full: bool = True
+    shared: tuple[bool, bool] = (False, False)
+    home: str = "[all]"
     strides: list[int] = field(default_factory=list)
 
 
@@ -134,7 +138,7 @@ def _spoil(rng: random.Random, phase: Phase) -> None:
     """Changes one thing."""
     part = rng.choice([p for p in phase.parts if p.terms] or phase.parts)
     ids = [name for name in part.terms if not name.startswith("i")]
-    match rng.randrange(9):
+    match rng.randrange(10):
         case 0 if ids:
             part.terms[ids[0]] += rng.choice([-1, 1])
         case 1:
@@ -156,6 +160,8 @@ def _spoil(rng: random.Random, phase: Phase) -> None:
             part.extent = max(1, part.extent + rng.choice([-1, 1]))
         case 8:
             phase.full = False
+        case 9:
+            phase.home = ""
 
 
 def _view(phase: Phase, base: int, halo: bool) -> str:
@@ -167,7 +173,10 @@ def _view(phase: Phase, base: int, halo: bool) -> str:
         terms = " + ".join([coordinate, *(f"{c}*{term}" for term, c in part.terms.items())])
         start = part.start - h
         axes.append(f"{terms} + {start} < {part.extent} by {stride}".replace("+ -", "- "))
-    return f"fp32 @hbm {base:#x} {{{', '.join(dims)}}}[{', '.join(axes)}]"
+    space = "hbm"
+    if phase.shared[not halo]:
+        space, base = "csram" + ("" if halo else phase.home), base + SHARED
+    return f"fp32 @{space} {base:#x} {{{', '.join(dims)}}}[{', '.join(axes)}]"
 
 
 def _local(phase: Phase, store: bool) -> tuple[str, int]:
@@ -210,8 +219,12 @@ def program(seed: int) -> str:
     for number in range(1, count):
         phases.append(_again(rng, phases[0], number, number, number + 1))
     extents = [part.extent for part in phases[0].parts]
-    for phase in phases:
+    shared = False
+    for phase, following in zip(phases, [*phases[1:], None], strict=True):
         phase.strides = _strides(extents)
+        both = phase.role == "tile" and following is not None and following.role == "tile"
+        phase.shared = (shared, both and rng.random() < 0.5)
+        shared = phase.shared[1]
     if rng.random() < 0.65:
         _spoil(rng, rng.choice(phases))
     shape = ", ".join(map(str, extents))

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from maiacc_isa.lint.footprints import Touch
 from maiacc_isa.lint.heads import Head, difference
 from maiacc_isa.lint.lanes import Iteration, Record
 from maiacc_isa.lint.memory import Owner
 from maiacc_isa.lint.run import Done, Event, Item, Run
 from maiacc_isa.lint.stays import Windows
+from maiacc_isa.lint.touched import Touch
 from maiacc_isa.lint.walker import Walker
 from maiacc_isa.lint.written import exact_key
 
@@ -141,9 +141,7 @@ def _copy(run: Run, alike: Alike, done: Done, motion: Motion, times: int) -> Don
     between = replace(record, tick=alike.start + 1, region=first.repeated(step, times))
     if record.mode == "w" and not done.touch.whole:
         everything = record.region.repeated(step, times + 1)
-        everywhere = done.touch.home == "all"
-        regions = run.memory.spread(everything, done.owner, record.instance, everywhere)
-        run.memory.written(done.owner).enter(regions)
+        run.memory.written(done.owner).enter(run.memory.spread(everything))
     if not done.touch.given:
         run.count(done, times)
     touch = motion.carry(done.touch, times)

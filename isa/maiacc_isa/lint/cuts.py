@@ -1,8 +1,18 @@
 """Windows that boxes cut: which coordinates are left, also where only ids say where the cut is.
 
 Where a few instances stand for all, ids are unknowns, and each instance is cut in its own way. A
-``Cut`` knows what is left for every value of the ids, so that whether two instances meet, what
-all of them write together, and how many bits that is can be said exactly.
+``Cut`` knows what is left for every value of the ids. Everything follows from that list:
+
+- Two instances meet if their lists do for some ids that the two may have (``meeting``). Boxes with
+  ids as unknowns, whole windows and hulls over all ids, only sort out most pairs beforehand.
+- Reads must be covered for all ids. Writes are entered for all ids when the first instance writes:
+  all instances execute the same words in the same order, and one that reads before another has
+  written races with it, which is found for some of the instances that stand for all.
+- That holds for memories that all of these instances write. Into one that each has for itself,
+  nothing may be written that depends on its id; then what one has written all have.
+- Bits are counted over the whole list, once for all instances.
+- Copies in skipped iterations are cut alike: no window moves along an axis on which it is cut
+  (``stays``).
 """
 
 from __future__ import annotations
@@ -129,6 +139,11 @@ class Cut:
     run: int
     axes: tuple[CutAxis, ...]
 
+    @property
+    def syms(self) -> tuple[Sym, ...]:
+        """The ids that cut."""
+        return _syms(self.axes)
+
     def moved(self, offset: int) -> Cut:
         """The cut shifted by bits."""
         return replace(self, base=self.base.plus(offset))
@@ -139,9 +154,8 @@ class Cut:
 
     def touched(self, ids: Mapping[Sym, int]) -> list[Region]:
         """What the instance with these ids touches."""
-        syms = _syms(self.axes)
         base = self.base.filled(ids)
-        boxes = _placed(self.steps, self.run, self.axes)[tuple(ids[sym] for sym in syms)]
+        boxes = _placed(self.steps, self.run, self.axes)[tuple(ids[sym] for sym in self.syms)]
         return [Region(base + at, steps, run) for at, steps, run in boxes]
 
     def everything(self) -> Iterator[Region]:
@@ -155,7 +169,7 @@ class Cut:
                 yield Region(self.base + at, steps, run)
             return
         for values, boxes in _placed(self.steps, self.run, self.axes).items():
-            base = self.base.filled(dict(zip(_syms(self.axes), values, strict=True)))
+            base = self.base.filled(dict(zip(self.syms, values, strict=True)))
             for at, steps, run in boxes:
                 yield Region(base + at, steps, run)
 

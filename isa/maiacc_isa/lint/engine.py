@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from maiacc_isa.lint.findings import Finding, Report, Sites
 from maiacc_isa.lint.first import reads_first
-from maiacc_isa.lint.footprints import Problem
 from maiacc_isa.lint.loops import Loops
 from maiacc_isa.lint.queues import Queues
 from maiacc_isa.lint.run import Effort, Event, Intervals, Item, NeedSplit, Process, Run, Stop
 from maiacc_isa.lint.tokens import Clock
+from maiacc_isa.lint.touched import Problem
 from maiacc_isa.lint.tree import Leaf, Loop, Node
 from maiacc_isa.lint.turns import Turns
 from maiacc_isa.lint.values import Sym, Val

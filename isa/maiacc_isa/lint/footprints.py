@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from maiacc_isa import expr as ex
 from maiacc_isa.lint.first import FirstScope
 from maiacc_isa.lint.instances import Cast, NeedInstances
-from maiacc_isa.lint.regions import Region
+from maiacc_isa.lint.regions import Region, meet
 from maiacc_isa.lint.shapes import Footprint, Shape
-from maiacc_isa.lint.spans import Span
-from maiacc_isa.lint.values import Val
+from maiacc_isa.lint.touched import Problem, Touch, Touched
+from maiacc_isa.lint.values import Sym, Val
 from maiacc_isa.machine import Machine
 from maiacc_isa.operands import present_operands
 from maiacc_isa.program import Block, Buffer, Program, tensor_buffer
@@ -20,46 +21,6 @@ from maiacc_isa.word import Word
 
 #: Gives the value of a source (a code); raises ``Unset`` for a register that is not set.
 Sources = Callable[[int], Val]
-
-
-@dataclass(slots=True, eq=False)
-class Touch:
-    """An access: operand, mode (r or w), memory, region. ``home_value`` is the number of a memory
-    named by number. A ``plain`` write replaces what was there, once. ``whole`` touches an axis
-    of which only data say what is really touched. ``spans`` are the windows the region is cut
-    out of. What is ``given`` is never written, so that reads of it need no order."""
-
-    operand: str
-    mode: str
-    space: str
-    home: str
-    home_value: Val | None
-    region: Region
-    plain: bool
-    number: int
-    whole: bool
-    spans: tuple[Span, ...]
-    given: bool
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong with an access at this iteration."""
-
-    code: str
-    message: str
-    memory: str | None = None
-    expected: str | None = None
-
-
-@dataclass
-class Touched:
-    """What a word touches at an iteration. ``absent`` are the windows, by axis, of operands that
-    touch nothing there."""
-
-    touches: list[Touch] = field(default_factory=list)
-    absent: list[tuple[Span, ...]] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -84,14 +45,15 @@ class Footprints:
     def __init__(self, program: Program, block: Block, machine: Machine, cast: Cast) -> None:
         self._block = block
         self._ids = {cast.tile_sym, cast.cluster_sym} if cast.alike else set()
+        self._clusters = {cast.cluster_sym} & self._ids
         self._shapes = [Shape(d) for d in block.descriptors]
         self._uses: dict[int, list[_Use]] = {}
         self._actives: dict[tuple[int, bool], list[_Use]] = {}
-        self._constants = [
+        self._constants = sorted(
             (t.base, t.base + t.bytes(machine.chips))
             for t in program.tensors
             if t.kind in ("input", "weight")
-        ]
+        )
         tensors = [tensor_buffer(t, machine.chips) for t in program.tensors]
         self.buffers = [*block.buffers, *tensors]
         self._declared = {b.space for b in self.buffers}
@@ -196,6 +158,8 @@ class Footprints:
             self._outside(use, found, problems)
         for region in found.regions:
             self._check_bounds(use, region, problems)
+            if use.mode == "w" and not region.unknowns.isdisjoint(self._private(d)):
+                raise NeedInstances
         home = None
         if d.home == "at":
             home = Val(0)
@@ -220,6 +184,13 @@ class Footprints:
             for region in found.regions
         ]
 
+    def _private(self, d: Descriptor) -> set[Sym]:
+        """The ids that tell one instance of a memory from others that one stands for: what is
+        written there must not depend on them, since the others are not looked at."""
+        if d.space == "hbm" or (d.space == "csram" and d.home == "all"):
+            return set()
+        return self._clusters if d.space == "csram" else self._ids
+
     def _outside(self, use: _Use, found: Footprint, problems: list[Problem]) -> None:
         """A window that its box may cut. Raises ``NeedInstances`` where ids say how, and one
         instance cannot stand for others."""
@@ -227,7 +198,7 @@ class Footprints:
         if use.mode == "w" and not d.drop:
             message = f"{use.name} writes outside its tensor"
             problems.append(Problem("E0801", message, self._where(use), found.outside))
-        elif found.unclear or (d.space != "hbm" and any(r.cut for r in found.regions)):
+        elif found.unclear:
             raise NeedInstances
 
     def _bounded(
@@ -258,6 +229,25 @@ class Footprints:
                     "E0801", f"{use.name} lies outside its {message}", self._where(use), expected
                 )
             )
+
+        if use.mode == "w" and self.overwrites(use.number, region):
+            message = f"{use.name} runs into an input or a weight, which stays as the host gave it"
+            problems.append(Problem("E0806", message, self._where(use), "output or state"))
+
+    def overwrites(self, number: int, region: Region) -> bool:
+        """Whether a region of a descriptor may lie in what the host gives and no word writes."""
+        if self._shapes[number].descriptor.space != "hbm":
+            return False
+        box = region.fixed()
+        low, high = box.base.const, box.base.const + box.span
+        at = max(0, bisect_right(self._constants, (low // 8, 0)) - 1)
+        for first, end in self._constants[at:]:
+            if first * 8 >= high:
+                return False
+            size, distance = (end - first) * 8, low - first * 8
+            if end * 8 > low and size and meet(box.steps, box.run, (), size, distance):
+                return True
+        return False
 
     def bounds(self, number: int, region: Region) -> tuple[str, str] | None:
         """What a region of a descriptor leaves: its buffer, or the memory; None if nothing."""

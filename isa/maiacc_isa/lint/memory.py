@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from maiacc_isa.lint.footprints import Touch
 from maiacc_isa.lint.instances import Cast, Instance
 from maiacc_isa.lint.lanes import Lanes, Record
 from maiacc_isa.lint.meeting import Meeting
 from maiacc_isa.lint.regions import Region, Steps, normal
 from maiacc_isa.lint.tokens import Clock
+from maiacc_isa.lint.touched import Touch
 from maiacc_isa.lint.values import Val
 from maiacc_isa.lint.written import Written
 
@@ -113,32 +113,21 @@ class Memory:
             self._written[owner] = Written()
         return self._written[owner]
 
-    def spread(
-        self, region: Region, owner: Owner, instance: Instance, everywhere: bool = False
-    ) -> list[Region]:
-        """A region with the ids filled in or, where several instances share the memory, what all
-        of them touch. What is written ``everywhere`` all clusters write into each one's."""
+    def spread(self, region: Region) -> list[Region]:
+        """What a region touches over all ids. What is written into memories of instances does not
+        depend on their ids (``Footprints``), so it holds for all that one stands for; what is
+        read must be there for all of them."""
+        if not self._cast.alike:
+            return [region]
         parts = [region] if region.cut is None else region.cut.everything()
-        return [self._spread(part, owner, instance, everywhere) for part in parts]
+        return [self._over_all(part) for part in parts]
 
-    def _spread(self, region: Region, owner: Owner, instance: Instance, everywhere: bool) -> Region:
-        cast = self._cast
-        if not cast.alike or not region.base.terms:
-            return region
+    def _over_all(self, region: Region) -> Region:
+        ids = (self._cast.tile_sym, self._cast.cluster_sym)
         base, steps = region.base, list(region.steps)
-        shares = {"hbm": (True, True), "csram": (True, everywhere)}
-        shared = shares.get(str(owner[0]), (False, False))
-        ids = (
-            (cast.tile_sym, instance.tile, cast.machine.tiles, shared[0]),
-            (cast.cluster_sym, instance.cluster, cast.machine.clusters, shared[1]),
-        )
-        for sym, number, count, over_all in ids:
+        for sym in ids:
             coef = base.terms.get(sym, 0)
-            if not coef:
-                continue
-            base = base - Val(0, {sym: coef})
-            if over_all:
-                steps.append((coef, count))
-            else:
-                base = base.plus(coef * number)
-        return normal(base, steps, region.run, region.guard)
+            if coef:
+                base = base - Val(0, {sym: coef})
+                steps.append((coef, sym.high + 1))
+        return normal(base, steps, region.run, region.guard) if base is not region.base else region

@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from math import gcd, prod
 from typing import TYPE_CHECKING
 
-from maiacc_isa.lint.values import Val
+from maiacc_isa.lint.values import Sym, Val
 
 if TYPE_CHECKING:
     from maiacc_isa.lint.cuts import Cut
@@ -50,6 +50,12 @@ class Region:
     def size(self) -> int:
         """Bits touched."""
         return self.run * prod(count for _, count in self.steps)
+
+    @property
+    def unknowns(self) -> set[Sym]:
+        """The unknowns that decide what is touched."""
+        cut = () if self.cut is None else self.cut.syms
+        return {*self.base.terms, *cut}
 
     @property
     def exact(self) -> bool:

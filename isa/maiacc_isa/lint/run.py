@@ -10,12 +10,13 @@ from typing import NoReturn
 import numpy as np
 
 from maiacc_isa.lint.findings import Finding, Report, Site, Sites
-from maiacc_isa.lint.footprints import Footprints, Touch
+from maiacc_isa.lint.footprints import Footprints
 from maiacc_isa.lint.instances import Cast, Instance
 from maiacc_isa.lint.lanes import Iteration, Record
 from maiacc_isa.lint.memory import Memory, Owner
 from maiacc_isa.lint.spans import Span
 from maiacc_isa.lint.tokens import Clock, Counters
+from maiacc_isa.lint.touched import Touch
 from maiacc_isa.lint.values import Derived, Sym, Val
 from maiacc_isa.lint.walker import Assigned, Walker
 from maiacc_isa.load import load

@@ -20,7 +20,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from maiacc_isa.lint.advance import Alike, Motion, advance
-from maiacc_isa.lint.footprints import Touch
 from maiacc_isa.lint.heads import (
     Head,
     NotSteady,
@@ -33,6 +32,7 @@ from maiacc_isa.lint.memory import Owner
 from maiacc_isa.lint.pairs import unordered
 from maiacc_isa.lint.run import Done, Event, Item, Run
 from maiacc_isa.lint.stays import Windows, absent, present
+from maiacc_isa.lint.touched import Touch
 from maiacc_isa.lint.values import Val
 from maiacc_isa.lint.walker import Walker
 from maiacc_isa.lint.written import TooFine, exact_key
@@ -273,21 +273,23 @@ class _Attempt:
             if (done.owner, step, exact_key(record.region)) in writes:
                 continue
             everything = record.region.repeated(step, self.times + 1)
-            regions = memory.spread(everything, done.owner, record.instance)
-            if not all(map(memory.written(done.owner).covers, regions)):
+            if not all(map(memory.written(done.owner).covers, memory.spread(everything))):
                 raise NotSteady
 
     def _bounds(self) -> None:
         footprints, times = self._run.footprints, self.times
-        moves = [(d.touch.number, d.record.region, motion) for d, motion in self.alike.moves]
+        moves = [(d.touch, d.record.region, motion) for d, motion in self.alike.moves]
         for queue in self._heads[0].pending:
             for event in queue:
                 motions = self.alike.waiting[id(event)]
                 touches = zip(event.touches, motions, strict=False)
-                moves += [(touch.number, touch.region, motion) for touch, motion in touches]
-        for number, region, motion in moves:
-            last = region.moved(motion.step * times)
-            if motion.step and footprints.bounds(number, last) is not None:
+                moves += [(touch, touch.region, motion) for touch, motion in touches]
+        for touch, region, motion in moves:
+            if not (step := motion.step):
+                continue
+            gone = footprints.bounds(touch.number, region.moved(step * times)) is not None
+            copies = region.repeated(step, times + 1)
+            if gone or (touch.mode == "w" and footprints.overwrites(touch.number, copies)):
                 raise NotSteady
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from maiacc_isa.lint.findings import Finding
-from maiacc_isa.lint.footprints import Touch
 from maiacc_isa.lint.instances import Instance
 from maiacc_isa.lint.lanes import Record
 from maiacc_isa.lint.memory import Owner
 from maiacc_isa.lint.regions import Region
 from maiacc_isa.lint.run import Done, Event, Item, Process, Run
 from maiacc_isa.lint.tokens import Clock
+from maiacc_isa.lint.touched import Touch
 from maiacc_isa.lint.written import TooFine
 from maiacc_isa.load import load
 
@@ -58,7 +58,7 @@ class Touches:
         for rival in memory.rivals(owner, touch, instance, record.process, known):
             self._race(owner, touch, record, rival)
         written = memory.written(owner)
-        regions = memory.spread(touch.region, owner, instance, touch.home == "all")
+        regions = memory.spread(touch.region)
         try:
             if touch.mode == "r" and not all(map(written.covers, regions)):
                 self._unwritten(touch, record)
