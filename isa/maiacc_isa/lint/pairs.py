@@ -7,11 +7,11 @@ arrays, and only the rest is compared bit by bit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from maiacc_isa.lint.advance import Alike, Moves
+from maiacc_isa.lint.advance import Alike, Motion, Moves
 from maiacc_isa.lint.lanes import Record
 from maiacc_isa.lint.memory import Memory, Owner
 from maiacc_isa.lint.regions import Steps
@@ -26,11 +26,14 @@ FAR = 1 << 61
 class _Earlier:
     """The earlier touches of one memory that some of the new ones may not know, as arrays."""
 
-    def __init__(self, memory: Memory, owner: Owner, moves: Moves, alike: Alike) -> None:
+    def __init__(
+        self, memory: Memory, owner: Owner, moves: Moves, before: Moves, alike: Alike
+    ) -> None:
         self._floor = _least_known(moves)
         self._alike = alike
         self.records: list[Record] = []
-        self._collect(memory, owner)
+        self._collect(memory, owner, before)
+        self.records += [done.record for done, _ in moves]
 
     def arrays(self, times: int) -> None:
         """Prepares the hulls over ``times`` copies."""
@@ -45,7 +48,7 @@ class _Earlier:
         self.writes = np.array([r.mode != "r" for r in self.records], bool)
         self.width = int(self.component.max(initial=-1)) + 1
 
-    def _collect(self, memory: Memory, owner: Owner) -> None:
+    def _collect(self, memory: Memory, owner: Owner, before: Moves) -> None:
         """Older touches as the memory keeps them, those of the alike periods, and all of the last
         one. Where several of a queue's word are alike in region and motion, the latest from before
         the last period stands for them: who does not know an earlier one does not know it."""
@@ -56,15 +59,14 @@ class _Earlier:
                 if self._alike.step(record) is None:
                     self.records.append(record)
         last: dict[tuple[object, ...], Record] = {}
-        for done, motion in self._alike.earlier():
+        for done, motion in before:
             r = done.record
-            if done.owner != owner or done.touch.given or self._known(r):
+            if self._known(r):
                 continue
             key = (r.key, motion.step, exact_key(r.region))
             if key not in last or last[key].tick <= r.tick:
                 last[key] = r
         self.records += last.values()
-        self.records += [d.record for d, _ in self._alike.moves if d.owner == owner]
 
     def _known(self, record: Record) -> bool:
         """Whether all of the new touches know an earlier one."""
@@ -98,12 +100,9 @@ def unordered(memory: Memory, alike: Alike, times: int) -> bool:
     two keep their distance in time, and the distance of their places grows by the difference
     of their steps. What it knows from before is taken to stay the same.
     """
-    by_owner: dict[Owner, Moves] = {}
-    for done, motion in alike.moves:
-        if not done.touch.given:
-            by_owner.setdefault(done.owner, []).append((done, motion))
-    for owner, moves in by_owner.items():
-        earlier = _Earlier(memory, owner, moves, alike)
+    before = _by_owner(alike.earlier())
+    for owner, moves in _by_owner(alike.moves).items():
+        earlier = _Earlier(memory, owner, moves, before.get(owner, []), alike)
         earlier.arrays(times)
         for done, motion in moves:
             record = done.record
@@ -111,6 +110,15 @@ def unordered(memory: Memory, alike: Alike, times: int) -> bool:
                 if memory.meets(record.region, record.instance, rival, growth):
                     return True
     return False
+
+
+def _by_owner(moves: Iterable[tuple[Done, Motion]]) -> dict[Owner, Moves]:
+    """Touches memory by memory, but those of what is given."""
+    found: dict[Owner, Moves] = {}
+    for done, motion in moves:
+        if not done.touch.given:
+            found.setdefault(done.owner, []).append((done, motion))
+    return found
 
 
 def _hull(record: Record, step: int, times: int) -> tuple[int, int]:

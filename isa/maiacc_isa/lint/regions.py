@@ -76,6 +76,8 @@ class Region:
 
     def moved(self, offset: int) -> Region:
         """The box shifted by bits."""
+        if not offset:
+            return self
         others = tuple(other.moved(offset) for other in self.others)
         cut = self.cut and self.cut.moved(offset)
         return replace(self, base=self.base.plus(offset), others=others, cut=cut)
