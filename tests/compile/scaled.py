@@ -15,7 +15,7 @@ import numpy as np
 # Rules of the families.
 import maiacc.verifying.bounds_moves
 import maiacc.verifying.bounds_pairs  # noqa: F401
-from compile import scaled_moves, scaled_products, scaled_rows
+from compile import scaled_mixed, scaled_moves, scaled_products, scaled_rows
 from compile.scaled_draw import Draw
 from maiacc.compiler import Compiled, compile_module
 from maiacc.verifying.chains import propagated
@@ -46,6 +46,7 @@ FAMILIES: dict[str, tuple[int, Callable[[Draw], Sequence[Value]]]] = {
     "gather": (2, scaled_moves.gather),
     "elementwise": (3, scaled_moves.elementwise),
     "slices": (3, scaled_moves.slices),
+    "mixed": (0, scaled_mixed.mixed),
 }
 _TURNS = [name for name, (often, _) in FAMILIES.items() for _ in range(often)]
 
@@ -97,10 +98,11 @@ class Tally:
 
 
 def case(seed: int, family: str = "") -> Case:
-    """The case of a seed: even ones are for the small machine."""
+    """The case of a seed: even ones are for the small machine, two in ten are of several steps."""
     rng = np.random.default_rng(seed)
     target = TARGETS[seed % 2]
-    name = family or _TURNS[int(rng.integers(len(_TURNS)))]
+    drawn = _TURNS[int(rng.integers(len(_TURNS)))]
+    name = family or ("mixed" if seed % 10 >= 8 else drawn)
     draw = Draw(rng, load_machine(target))
     module = draw.done(FAMILIES[name][1](draw))
     return Case(seed, target, name, module, draw.given, draw.exact)
