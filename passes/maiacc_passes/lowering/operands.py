@@ -11,7 +11,6 @@ from maiacc_passes.kernel.views import Side, strided
 from maiacc_passes.lowering.access import Access
 from maiacc_passes.lowering.tiling import Tiling, name_of
 
-
 #: What lies outside of a tensor, if not 0: of four elements the first two, which are 0.
 FILLS = {"meta": 4.0}
 
