@@ -126,7 +126,9 @@ def _mapped(d: Draw, name: str, x: Value, shape: Sequence[int]) -> Value:
         if name in ("sqrt", "exp"):
             x = d.b("abs", x) if name == "sqrt" else d.b("min", x, d.b.constant(8, dtype))
         return d.b(name, x)
-    other = d.weight(dtype, d.broadcastable(shape))
+    # Real constants that are worked on are rounded to their type, as they are not in a kernel.
+    some = d.input if name == "div" and dtype in FLOATS else d.weight
+    other = some(dtype, d.broadcastable(shape))
     if name == "select":
         return d.b("select", d.input("bool", d.broadcastable(shape)), x, other)
     if name == "div" and dtype in FLOATS:
