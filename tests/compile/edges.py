@@ -23,7 +23,7 @@ BOTH = [
 UNIT = {"fp32": 2.0**-23, "fp16": 2.0**-10, "bf16": 2.0**-7, "e4m3": 2.0**-3, "e5m2": 2.0**-2}
 
 #: How many units functions of the machine and of numpy may differ: each has an error of its own.
-UNITS = 24
+UNITS = 24.0
 
 INEXACT = (
     *("exp", "expm1", "log", "log1p", "erf", "tanh", "sigmoid", "sin", "cos", "atan", "rsqrt"),
@@ -34,8 +34,10 @@ INEXACT = (
 def edges(dtype: str, count: int = 64) -> Array:
     """Numbers where something changes: rounding, saturation, signs, wrapping."""
     element = ELEMENTS[dtype]
+    numbers: Array
     if element.kind == "bool":
-        return np.arange(count) % 3 == 1
+        truths: Array = np.arange(count) % 3 == 1
+        return truths
     if element.is_float:
         most = [2.0**p for p in (24, 31, 32, 63, 64)]
         found = [0.0, -0.0, 1, -1, 0.5, 2.5, -2.5, 3.5, 1e-3, -7, 100, 300, 127.5, 128, -128.5]
@@ -60,10 +62,10 @@ def edges(dtype: str, count: int = 64) -> Array:
             for d in (-1, 0, 1)
             for s in (1, -1)
         ]
-        low = np.array(
+        numbers = np.array(
             [x % (1 << element.bits) for x in (0, 1, 2, 3, 5, 7, -2, -7, *powers)], np.uint64
         )
-        numbers = low
+
     with np.errstate(all="ignore"):
         return np.resize(numbers, count).astype(element.numpy)
 
