@@ -80,6 +80,8 @@ def _contract_rule(attrs: Attrs, types: Types) -> Sequence[Any]:
         expected = "the last axis of both operands summed, such as bmk,nk->bmn"
         raise IRError("E1401", "attribute spec", expected=expected, found=attrs["spec"])
     for kind, scales in ((a, sa), (b, sb)):
+        if kind.rank < 1:
+            raise wrong("there is no last axis", kind, expected="blocks of 32 along the last axis")
         wanted = tensor("e8m0", (*kind.shape[:-1], kind.shape[-1] // GROUP))
         if kind.dtype not in FORMATS or kind.shape[-1] % GROUP or scales is not wanted:
             raise wrong("elements and scales do not fit", kind, scales, expected=str(wanted))

@@ -112,6 +112,8 @@ def _contract(run: Run, op: Op, arrays: Sequence[Any]) -> Array:
 
 def _conv_rule(attrs: Attrs, types: Types) -> Sequence[Type]:
     x, values, positions = (need(types, n) for n in range(3))
+    if x.rank < 3 or values.rank != x.rank:
+        raise wrong("the kernel has another rank than what it goes over", x, values)
     if attrs["groups"] != 1:
         raise IRError("E1401", "attribute groups", expected="1", found=str(attrs["groups"]))
     dense = _dense(values, positions, 1, x.shape[1])
