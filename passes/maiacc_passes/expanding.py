@@ -69,7 +69,7 @@ def _along(b: Builder, op: Op, value: Value, rank: int) -> Value:
     """A scale or zero point with axes that meet those of what is scaled."""
     x = op.operands[0]
     assert x is not None
-    block, axis = int(str(op.attrs["block"])), int(str(op.attrs["axis"]))
+    block, axis = op.integer("block"), op.integer("axis")
     if value.type.rank == 0 or value.type.size == 1:
         return b("reshape", value, shape=())
     if block:

@@ -59,10 +59,7 @@ class Fuse:
 
     def run(self, module: Module) -> int:
         """How many groups there are."""
-        regions = [module.main]
-        for region in regions:
-            regions += [inner for op in region for inner in op.regions]
-        return sum(_Region(module, region, self).run() for region in regions)
+        return sum(_Region(module, region, self).run() for region in module.regions())
 
 
 class _Region:

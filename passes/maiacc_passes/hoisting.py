@@ -107,8 +107,8 @@ class _Rows:
 
     def run(self) -> int:
         """How many contractions are done for all turns at once."""
-        op, count = self.op, int(str(self.op.attrs["carried"]))
-        axes, reverse = _ints(op, "axes"), _ints(op, "reverse")
+        op, count = self.op, self.op.integer("carried")
+        axes, reverse = op.ints("axes"), op.ints("reverse")
         if any(axes):
             return 0
         params = self.body.params[count:]
@@ -179,13 +179,13 @@ class _Rows:
         if inner.name == "contract":
             attrs["spec"] = self._spec(inner)
         elif inner.name == "transpose":
-            attrs["perm"] = (0, *(axis + 1 for axis in _ints(inner, "perm")))
+            attrs["perm"] = (0, *(axis + 1 for axis in inner.ints("perm")))
         elif inner.name == "reshape":
             attrs["shape"] = (turns, *inner.result.type.shape)
         elif inner.name == "slice":
-            attrs["starts"] = (0, *_ints(inner, "starts"))
-            attrs["sizes"] = (turns, *_ints(inner, "sizes"))
-            attrs["steps"] = (1, *_ints(inner, "steps"))
+            attrs["starts"] = (0, *inner.ints("starts"))
+            attrs["sizes"] = (turns, *inner.ints("sizes"))
+            attrs["steps"] = (1, *inner.ints("steps"))
         self.known[inner.result] = _All(b(inner.name, *operands, **attrs), backwards)
 
     def _spec(self, inner: Op) -> str:
@@ -196,7 +196,7 @@ class _Rows:
         return f"{new * first}{left},{new * second}{right}->{new}{out}"
 
     def _turns(self) -> int:
-        first = self.op.operands[int(str(self.op.attrs["carried"]))]
+        first = self.op.operands[self.op.integer("carried")]
         assert first is not None
         return first.type.shape[0]
 
@@ -205,8 +205,8 @@ class _Rows:
         op, more = self.op, len(backwards)
         attrs = {
             **op.attrs,
-            "axes": (*_ints(op, "axes"), *(0,) * more),
-            "reverse": (*_ints(op, "reverse"), *backwards),
+            "axes": (*op.ints("axes"), *(0,) * more),
+            "reverse": (*op.ints("reverse"), *backwards),
         }
         kinds = [result.type for result in op.results]
         made = Op(op.row, operands, attrs, kinds, op.regions, op.location)
@@ -214,9 +214,3 @@ class _Rows:
         op.region.insert(made, op)
         op.regions = []
         op.replace(made.results)
-
-
-def _ints(op: Op, name: str) -> tuple[int, ...]:
-    value = op.attrs[name]
-    assert isinstance(value, tuple)
-    return value

@@ -46,10 +46,7 @@ class Integer:
 
     def run(self, module: Module) -> int:
         """How many ops multiply integers now."""
-        regions = [module.main]
-        for region in regions:
-            regions += [inner for op in region for inner in op.regions]
-        return sum(_changed(module, op) for region in regions for op in list(region))
+        return sum(_changed(module, op) for region in module.regions() for op in list(region))
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,7 @@ def _quantised(value: Value | None) -> _Quantised | None:
     if np.any(zeros != zeros[0]) or (zeros[0] and op.result.type.dtype != "fp32"):
         return None
     steps = known[0].astype(np.float32)
-    axis = int(str(op.attrs["axis"])) % max(1, values.type.rank)
+    axis = op.integer("axis") % max(1, values.type.rank)
     single = steps.size == 1
     return _Quantised(values, steps.reshape(-1), int(zeros[0]), None if single else axis)
 

@@ -36,11 +36,8 @@ class Order:
 
     def run(self, module: Module) -> int:
         """How many ops stand elsewhere now."""
-        regions = [module.main]
-        for region in regions:
-            regions += [inner for op in region for inner in op.regions]
         # Inner ones first: what their ops need first, the op around them needs first.
-        return sum(_ordered(region) for region in reversed(regions))
+        return sum(_ordered(region) for region in reversed(module.regions()))
 
 
 def _ordered(region: Region) -> int:

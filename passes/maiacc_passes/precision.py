@@ -54,15 +54,12 @@ class Precision:
         """How many contractions were changed."""
         if self.to == "model":
             return 0
-        regions = [module.main]
-        for region in regions:
-            regions += [inner for op in region for inner in op.regions]
         changer: _Changer | Narrower | Blocked = _Changer(module, self.to)
         if self.to in NARROW:
             changer = Narrower(module, NARROW[self.to])
         elif self.to in BLOCKS:
             changer = Blocked(module, BLOCKS[self.to])
-        return sum(self._change(changer, op) for region in regions for op in list(region))
+        return sum(self._change(changer, op) for region in module.regions() for op in list(region))
 
     def _change(self, changer: _Changer | Narrower | Blocked, op: Op) -> bool:
         """Changes an op, and notes what that costs."""

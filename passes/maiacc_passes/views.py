@@ -24,19 +24,15 @@ from maiacc_passes.rewriting import Replacement, Rule
 Ints = tuple[int, ...]
 
 
-def _ints(op: Op, name: str) -> Ints:
-    return cast(Ints, op.attrs[name])
-
-
 def no_change(op: Op, b: Builder) -> Replacement:
     """A view of the same type, in the same order, is its operand."""
     x = op.operands[0]
     assert x is not None
     if x.type is not op.result.type:
         return None
-    if op.name == "transpose" and _ints(op, "perm") != tuple(range(x.type.rank)):
+    if op.name == "transpose" and op.ints("perm") != tuple(range(x.type.rank)):
         return None
-    if op.name == "slice" and any(s < 0 for s in _ints(op, "steps")):
+    if op.name == "slice" and any(s < 0 for s in op.ints("steps")):
         return None
     return x
 
@@ -47,7 +43,7 @@ def transpose_of_one(op: Op, b: Builder) -> Replacement:
     assert x is not None
     if x.type.counts:
         return None
-    moved = [axis for axis in _ints(op, "perm") if x.type.shape[axis] != 1]
+    moved = [axis for axis in op.ints("perm") if x.type.shape[axis] != 1]
     if moved != sorted(moved):
         return None
     return b("reshape", x, shape=op.result.type.shape)
@@ -64,8 +60,8 @@ def transpose_twice(op: Op, b: Builder) -> Replacement:
     first = made_by(op.operands[0], "transpose")
     if first is None:
         return None
-    inner = _ints(first, "perm")
-    perm = tuple(inner[axis] for axis in _ints(op, "perm"))
+    inner = first.ints("perm")
+    perm = tuple(inner[axis] for axis in op.ints("perm"))
     return b("transpose", first.operands[0], perm=perm)
 
 
@@ -74,10 +70,10 @@ def slice_twice(op: Op, b: Builder) -> Replacement:
     first = made_by(op.operands[0], "slice")
     if first is None:
         return None
-    pairs = zip(_ints(first, "starts"), _ints(first, "steps"), strict=True)
-    mine = zip(_ints(op, "starts"), _ints(op, "steps"), strict=True)
+    pairs = zip(first.ints("starts"), first.ints("steps"), strict=True)
+    mine = zip(op.ints("starts"), op.ints("steps"), strict=True)
     both = [(s + t * u, t * v) for (s, t), (u, v) in zip(pairs, mine, strict=True)]
-    sizes = _ints(op, "sizes")
+    sizes = op.ints("sizes")
     # Where nothing is left, any start is good, but one outside is refused.
     starts = tuple(s if size else 0 for (s, _), size in zip(both, sizes, strict=True))
     steps = tuple(t for _, t in both)
@@ -141,7 +137,7 @@ def nested_concat(op: Op, b: Builder) -> Replacement:
 
 def no_padding(op: Op, b: Builder) -> Replacement:
     """Padding of nothing."""
-    if any(_ints(op, "before")) or any(_ints(op, "after")):
+    if any(op.ints("before")) or any(op.ints("after")):
         return None
     return op.operands[0]
 
@@ -151,7 +147,7 @@ def kept_reduction(op: Op, b: Builder) -> Replacement:
     total = made_by(op.operands[0], *REDUCTIONS)
     if total is None or len(total.result.uses) > 1:
         return None
-    axes, keep = _ints(total, "axes"), not total.attrs["keep"]
+    axes, keep = total.ints("axes"), not total.attrs["keep"]
     kinds = [None if x is None else x.type for x in total.operands]
     made = total.row.result_types({"axes": axes, "keep": keep}, kinds)
     if made[0] is not op.result.type:

@@ -58,6 +58,13 @@ class Module:
     bounds: dict[str, int] = field(default_factory=dict)
     _taken: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
 
+    def regions(self) -> list[Region]:
+        """All regions, the main one first, inner ones behind those around them."""
+        found = [self.main]
+        for region in found:
+            found += [inner for op in region for inner in op.regions]
+        return found
+
     def add_weight(self, name: str, kind: Type, source: Source) -> Value:
         """A new constant; its name is made unique and fit for the text."""
         clean = _UNFIT.sub("_", name)

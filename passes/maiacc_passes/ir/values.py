@@ -149,6 +149,18 @@ class Op:
         """An operand; None if it is left out, also at the end."""
         return self.operands[index] if index < len(self.operands) else None
 
+    def ints(self, name: str) -> tuple[int, ...]:
+        """An attribute that is a list of integers."""
+        value = self.attrs[name]
+        assert isinstance(value, tuple)
+        return value
+
+    def integer(self, name: str) -> int:
+        """An attribute that is an integer."""
+        value = self.attrs[name]
+        assert isinstance(value, int)
+        return value
+
     def set_operands(self, operands: Iterable[Value | None]) -> None:
         """Other operands."""
         for old in self.operands:

@@ -7,13 +7,8 @@ from dataclasses import dataclass
 from math import prod
 
 from maiacc_passes.ir.errors import IRError
+from maiacc_passes.kernel.limits import AXES, DIMS, SIZE, STEP, TERMS
 from maiacc_passes.kernel.model import Axis, Buffer, Dim, Term, View
-
-#: Limits of a view.
-AXES, DIMS, TERMS = 4, 6, 6
-
-#: A window dim's step lies below this in size, and its size below that.
-STEP, SIZE = 1 << 15, 1 << 20
 
 
 @dataclass(frozen=True)

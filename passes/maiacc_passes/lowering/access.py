@@ -51,7 +51,7 @@ def viewed(op: Op, access: Access) -> Access | None:
 
 
 def _transpose(op: Op, access: Access) -> Access:
-    perm = _ints(op, "perm")
+    perm = op.ints("perm")
     return Access(
         access.buffer,
         tuple(access.sizes[p] for p in perm),
@@ -71,15 +71,15 @@ def _broadcast(op: Op, access: Access) -> Access:
 
 
 def _slice(op: Op, access: Access) -> Access:
-    starts, steps = _ints(op, "starts"), _ints(op, "steps")
+    starts, steps = op.ints("starts"), op.ints("steps")
     offset = access.offset + sum(s * t for s, t in zip(starts, access.strides, strict=True))
     moved = tuple(s * t for s, t in zip(steps, access.strides, strict=True))
     return Access(access.buffer, op.result.type.shape, moved, offset, access.dtype)
 
 
 def _windows(op: Op, access: Access) -> Access:
-    axes, steps = _ints(op, "axes"), _ints(op, "steps")
-    dilations = _ints(op, "dilations")
+    axes, steps = op.ints("axes"), op.ints("steps")
+    dilations = op.ints("dilations")
     moved = list(access.strides)
     more = []
     for axis, step, dilation in zip(axes, steps, dilations, strict=True):
@@ -128,12 +128,6 @@ def reshaped(
             left //= shape[axis]
             axis -= 1
     return tuple(found)
-
-
-def _ints(op: Op, name: str) -> tuple[int, ...]:
-    value = op.attrs[name]
-    assert isinstance(value, tuple)
-    return value
 
 
 VIEWS: dict[str, Callable[[Op, Access], Access | None]] = {

@@ -14,15 +14,14 @@ from collections.abc import Iterator
 from itertools import pairwise
 from math import prod
 
-from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Op
 from maiacc_passes.ir.vocabulary.blocks import GROUP
+from maiacc_passes.kernel.limits import DMA_BYTES
 from maiacc_passes.kernel.model import Buffer, Kernel, Loop, Node, View, Word
 from maiacc_passes.kernel.views import Side, strided, strides
+from maiacc_passes.lowering.fitting import fitting
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.tiling import ALONE, instances
-from maiacc_passes.lowering.vector import DMA_BYTES, RETRIED
-from maiacc_passes.schedule.places import place
 
 #: The variables of the loops over rows and columns.
 ROW, COLUMN = "i0", "i1"
@@ -30,18 +29,8 @@ ROW, COLUMN = "i0", "i1"
 
 def lower_blocks(group: Group, op: Op) -> Kernel:
     """A kernel for ``block_quantize``. Raises ``IRError`` E1502."""
-    problem: IRError | None = None
-    for rows, columns in _tiles(group, op):
-        try:
-            kernel = _kernel(group, op, rows, columns)
-            place(kernel, group.machine, False)
-            return kernel
-        except IRError as refusal:
-            if refusal.code not in RETRIED:
-                raise
-            problem = refusal
-    assert problem is not None
-    raise problem
+    ways = _tiles(group, op)
+    return fitting(group.machine, ways, lambda way: _kernel(group, op, *way))
 
 
 def _sizes(op: Op) -> tuple[int, int]:

@@ -212,7 +212,7 @@ def lower_compact(group: Group, op: Op) -> list[Kernel]:
     result = group.outputs.get(op.results[0])
     if result is None or not result.size:
         return [*kernels, *more]
-    axis = int(str(op.attrs["axis"])) % x.type.rank
+    axis = op.integer("axis") % x.type.rank
     return [*kernels, *more, along(group, located(group, x), axis, found, size, result)]
 
 

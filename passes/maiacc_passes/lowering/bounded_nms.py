@@ -44,7 +44,7 @@ def lower_nms(group: Group, op: Op) -> list[Kernel]:
     scores = op.operands[1]
     assert scores is not None
     images, classes, count = scores.type.shape
-    most = min(int(str(op.attrs["most"])), count)
+    most = min(op.integer("most"), count)
     bound = images * classes * most
     if not bound:
         return no_count(group, op, 1)

@@ -17,6 +17,7 @@ from math import prod
 
 from maiacc_passes.ir.graph import Op
 from maiacc_passes.ir.types import ELEMENTS
+from maiacc_passes.kernel.limits import DMA_BYTES
 from maiacc_passes.kernel.model import Axis, Buffer, Kernel, Loop, View, Word
 from maiacc_passes.kernel.views import Side, strided, strides
 from maiacc_passes.lowering.access import Access
@@ -31,7 +32,7 @@ from maiacc_passes.lowering.bounded_words import (
     one_tile,
 )
 from maiacc_passes.lowering.group import Group
-from maiacc_passes.lowering.moves import DMA_BYTES, movable
+from maiacc_passes.lowering.moves import movable
 from maiacc_passes.lowering.recipes import unsupported
 from maiacc_passes.schedule.places import place
 
@@ -44,7 +45,7 @@ def lower_unique(group: Group, op: Op) -> list[Kernel]:
     movable(op, x)
     if x.type.dtype == "e8m0":
         raise unsupported(op, "elements of e8m0 have no order")
-    axis = int(str(op.attrs["axis"]))
+    axis = op.integer("axis")
     shape = x.type.shape if axis >= 0 else (x.type.size,)
     axis = max(axis, 0)
     if not shape[axis]:

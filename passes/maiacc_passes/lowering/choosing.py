@@ -11,15 +11,12 @@ from math import prod
 
 from maiacc_isa.machine import Machine
 from maiacc_passes.ir.graph import Op
+from maiacc_passes.kernel.limits import AXES, DIMS, DMA_BYTES, GROUP, SPARSE_STEP
 from maiacc_passes.kernel.model import Buffer
-from maiacc_passes.kernel.views import AXES, DIMS
 from maiacc_passes.lowering.operands import Operand
-from maiacc_passes.lowering.shapes import GROUP, SPARSE_STEP, Product
+from maiacc_passes.lowering.shapes import Product
 from maiacc_passes.lowering.tiling import Tiling, spreads
 from maiacc_passes.schedule.homes import LARGEST
-
-#: The most bytes that a DMA word moves.
-DMA_BYTES = 1 << 18
 
 #: Loads that are on their way at once, if memory allows; cycles that a result costs beside.
 SLOTS, TURN = 4, 10

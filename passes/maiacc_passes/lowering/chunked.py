@@ -25,11 +25,11 @@ from maiacc_passes.lowering.access import Access, whole
 from maiacc_passes.lowering.chunked_alone import copied, dense_input
 from maiacc_passes.lowering.chunked_kernel import Job, reduction_kernel
 from maiacc_passes.lowering.chunked_words import checked_type
+from maiacc_passes.lowering.fitting import RETRIED, fitting, halved
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.space import reduced_axes
 from maiacc_passes.lowering.tiling import Tiling, instances
-from maiacc_passes.lowering.vector import RETRIED, lower_vector
-from maiacc_passes.schedule.places import place
+from maiacc_passes.lowering.vector import lower_vector
 
 #: Axes that a view can have boxes on, but one for what tells tiles apart.
 MOST = 3
@@ -141,21 +141,9 @@ def _merged(axes: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
 # ---- cutting --------------------------------------------------------------------------------
 def _kernel(job: Job, group: Group, name: str, parts: int) -> Kernel:
     machine = group.machine
-    problem: IRError | None = None
-    room = machine.space_bytes("tsram") // 16
-    while room:
-        for tiling in _tilings(job, machine, room, parts):
-            try:
-                kernel = reduction_kernel(job, tiling, name)
-                place(kernel, machine, False)
-                return kernel
-            except IRError as refusal:
-                if refusal.code not in RETRIED:
-                    raise
-                problem = refusal
-        room //= 2
-    assert problem is not None
-    raise problem
+    rooms = halved(machine.space_bytes("tsram") // 16)
+    found = (tiling for room in rooms for tiling in _tilings(job, machine, room, parts))
+    return fitting(machine, found, lambda tiling: reduction_kernel(job, tiling, name))
 
 
 def _tilings(job: Job, machine: Machine, room: int, parts: int) -> list[Tiling]:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from math import prod
 
 from maiacc_isa.machine import Machine
-from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Location
 from maiacc_passes.kernel.model import Buffer, Kernel, Node, Word
 from maiacc_passes.kernel.views import strided
 from maiacc_passes.lowering.chunked_words import Span
 from maiacc_passes.lowering.cutting import cuts
+from maiacc_passes.lowering.fitting import fitting
 from maiacc_passes.lowering.tiling import Tiling
-from maiacc_passes.lowering.vector import RETRIED
-from maiacc_passes.schedule.places import place
 
 #: Ways to cut that are tried for tiles of some size.
 TRIES = 3
 
 
-def fitting(
+def fitting_tiles(
     machine: Machine,
     extents: Sequence[int],
     room: int,
@@ -29,22 +28,17 @@ def fitting(
 ) -> Kernel:
     """The kernel of the first tiling that fits, of tiles of at most ``room`` elements, or fewer.
     Raises ``IRError`` E1502 where not even the smallest tile fits."""
-    problem: IRError | None = None
+    return fitting(machine, _ever_smaller(machine, extents, room, full), make)
+
+
+def _ever_smaller(
+    machine: Machine, extents: Sequence[int], room: int, full: frozenset[int]
+) -> Iterator[Tiling]:
+    """Some ways to cut for tiles of each size."""
     while room:
-        for number, tiling in enumerate(cuts(machine, extents, set(full), room)):
-            if number == TRIES and room > 1:
-                break
-            try:
-                kernel = make(tiling)
-                place(kernel, machine, False)
-                return kernel
-            except IRError as refusal:
-                if refusal.code not in RETRIED:
-                    raise
-                problem = refusal
+        found = cuts(machine, extents, set(full), room)
+        yield from islice(found, TRIES) if room > 1 else found
         room //= 4
-    assert problem is not None
-    raise problem
 
 
 def around(

@@ -10,11 +10,11 @@ from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Op
 from maiacc_passes.ir.types import Element
 from maiacc_passes.ir.vocabulary.reductions import highest, lowest
+from maiacc_passes.kernel.limits import DMA_BYTES
 from maiacc_passes.kernel.model import Buffer, Kernel, Loop, Node, View, Word
 from maiacc_passes.kernel.views import Side, strided
 from maiacc_passes.lowering.access import Access
 from maiacc_passes.lowering.chunked_words import (
-    DMA_BYTES,
     Span,
     chain_type,
     coordinates,

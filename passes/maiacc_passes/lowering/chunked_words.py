@@ -20,9 +20,6 @@ from maiacc_passes.lowering.recipes import unsupported
 #: A coordinate that no axis has.
 FAR = 1 << 31
 
-#: The most bytes that a DMA word moves.
-DMA_BYTES = 1 << 18
-
 
 @dataclass(frozen=True)
 class Span:

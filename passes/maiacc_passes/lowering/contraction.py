@@ -21,21 +21,19 @@ from __future__ import annotations
 from math import prod
 
 from maiacc_isa.machine import Machine
-from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Op, Value
 from maiacc_passes.kernel.model import Buffer, Kernel, Loop, Node, View, Word
 from maiacc_passes.kernel.views import Side, strided
 from maiacc_passes.lowering.access import VIEWS
 from maiacc_passes.lowering.choosing import Choice, is_near
 from maiacc_passes.lowering.expr import Expr, Tile, leaf
+from maiacc_passes.lowering.fitting import fitting
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.operands import Operand, steps_of
 from maiacc_passes.lowering.recipes import unsupported
 from maiacc_passes.lowering.shapes import Product, product_of
 from maiacc_passes.lowering.tiling import Tiling, instances, name_of
-from maiacc_passes.lowering.vector import RETRIED
 from maiacc_passes.lowering.writer import Writer
-from maiacc_passes.schedule.places import place
 
 
 def lower_contraction(group: Group, op: Op) -> Kernel:
@@ -49,22 +47,18 @@ def lower_contraction(group: Group, op: Op) -> Kernel:
     behind = [other for other in group.ops if other is not op and other.name not in VIEWS]
     near = all(is_near(buffer.root) for buffer in group.outputs.values())
     choice = Choice(product, group.machine, rate, behind, near)
-    problem: IRError | None = None
     # What is the same but for its elements is cut the same way: layers are many.
     key = _signature(group, product)
     known = group.memo.get(key)
-    for tiling in choice.tilings() if known is None else (known,):
-        try:
-            kernel = Maker(group, product, choice, tiling).kernel()
-            place(kernel, group.machine, False)
-            group.memo[key] = tiling
-            return kernel
-        except IRError as refusal:
-            if refusal.code not in RETRIED:
-                raise
-            problem = refusal
-    assert problem is not None
-    raise problem
+    kept: list[Tiling] = []
+
+    def make(tiling: Tiling) -> Kernel:
+        kept[:] = [tiling]
+        return Maker(group, product, choice, tiling).kernel()
+
+    kernel = fitting(group.machine, choice.tilings() if known is None else (known,), make)
+    group.memo[key] = kept[0]
+    return kernel
 
 
 def _signature(group: Group, product: Product) -> object:

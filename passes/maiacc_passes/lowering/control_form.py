@@ -35,9 +35,7 @@ class Turns:
     def run(self, module: Module) -> int:
         """How many ops were changed."""
         count = 0
-        regions = [module.main]
-        for region in regions:
-            regions += [inner for op in region for inner in op.regions]
+        for region in module.regions():
             for op in list(region):
                 if op.name == "loop":
                     count += _loop(op, module)
@@ -55,7 +53,7 @@ def _loop(op: Op, module: Module) -> bool:
         condition.replace(b.constant(True, "bool"))
     trip = op.operand(0)
     if trip is not None and trip.weight is None:
-        most = min(_int(op, "most"), TURNS)
+        most = min(op.integer("most"), TURNS)
         zero, last = b.constant(0, "int64"), b.constant(most + 1, "int64")
         op.set_operands((b("clamp", trip, zero, last), *op.operands[1:]))
         changed = True
@@ -63,12 +61,12 @@ def _loop(op: Op, module: Module) -> bool:
 
 
 def _scan(op: Op, module: Module) -> bool:
-    axes, out_axes = _ints(op, "axes"), _ints(op, "out_axes")
+    axes, out_axes = op.ints("axes"), op.ints("out_axes")
     if not any((*axes, *out_axes)):
         return False
     assert op.region is not None
     b = Builder(module, op.region, op, op.location)
-    carried = _int(op, "carried")
+    carried = op.integer("carried")
     operands: list[Value | None] = list(op.operands[:carried])
     for value, axis in zip(op.operands[carried:], axes, strict=True):
         assert value is not None
@@ -90,15 +88,3 @@ def _scan(op: Op, module: Module) -> bool:
 def _turned(b: Builder, value: Value, perm: Sequence[int]) -> Value:
     perm = tuple(perm)
     return value if perm == tuple(sorted(perm)) else b("transpose", value, perm=perm)
-
-
-def _int(op: Op, name: str) -> int:
-    value = op.attrs[name]
-    assert isinstance(value, int)
-    return value
-
-
-def _ints(op: Op, name: str) -> tuple[int, ...]:
-    value = op.attrs[name]
-    assert isinstance(value, tuple)
-    return value

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from maiacc_isa.machine import Machine
 from maiacc_passes.ir.graph import Location
+from maiacc_passes.kernel.limits import DMA_BYTES
 from maiacc_passes.kernel.model import Buffer, Kernel, Node, Word
 from maiacc_passes.kernel.plan import Scalar
 from maiacc_passes.kernel.views import strided
@@ -24,9 +25,6 @@ from maiacc_passes.lowering.writer import Writer
 
 #: Items of one kernel.
 MOST = 12
-
-#: The most bytes that a DMA word moves.
-DMA_BYTES = 1 << 18
 
 
 @dataclass(frozen=True)

@@ -136,10 +136,10 @@ class Scan(_Repetition):
     """A turn for each index of what is scanned; how many there are is known."""
 
     def __init__(self, around: Around, op: Op) -> None:
-        self.carried = _int(op, "carried")
+        self.carried = op.integer("carried")
         values = [value for value in op.operands if value is not None]
         self.initial, self.scanned = values[: self.carried], values[self.carried :]
-        axes = _ints(op, "axes")
+        axes = op.ints("axes")
         self.length = self.scanned[0].type.shape[axes[0]]
         super().__init__(around, op, self.length)
 
@@ -149,14 +149,14 @@ class Scan(_Repetition):
         results = self.results()
         params = op.regions[0].params
         for param, value, axis, back in zip(
-            params[count:], self.scanned, _ints(op, "axes"), _ints(op, "reverse"), strict=True
+            params[count:], self.scanned, op.ints("axes"), op.ints("reverse"), strict=True
         ):
             access = around.located(value)
             around.access[param] = self.part(access, axis % len(access.sizes), bool(back))
         for param, buffer in zip(params[:count], results[:count], strict=True):
             around.access[param] = whole(buffer, param.type.shape)
-        assert not any(_ints(op, "out_axes")), "what is stacked along other axes is turned later"
-        backwards = _ints(op, "out_reverse")
+        assert not any(op.ints("out_axes")), "what is stacked along other axes is turned later"
+        backwards = op.ints("out_reverse")
         rows = [self.row(x, bool(y)) for x, y in zip(results[count:], backwards, strict=True)]
         body = [value for value in op.regions[0].outputs if value is not None]
         self.begin(self.initial, results[:count], results[count:])
@@ -167,7 +167,7 @@ class Loop(_Repetition):
     """Turns as long as a condition holds, and as many as a trip count says."""
 
     def __init__(self, around: Around, op: Op) -> None:
-        super().__init__(around, op, _int(op, "most"))
+        super().__init__(around, op, op.integer("most"))
 
     def run(self) -> None:
         """Adds its steps."""
@@ -228,15 +228,3 @@ class Loop(_Repetition):
         if always and self.most:
             exact = Scalar(f"all.{self.after.name}", self.after.register, self.most, self.most)
             around.emit([Scalars([], (self.scalar(exact),), self.op.location)])
-
-
-def _int(op: Op, name: str) -> int:
-    value = op.attrs[name]
-    assert isinstance(value, int)
-    return value
-
-
-def _ints(op: Op, name: str) -> tuple[int, ...]:
-    value = op.attrs[name]
-    assert isinstance(value, tuple)
-    return value

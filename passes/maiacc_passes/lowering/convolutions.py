@@ -15,9 +15,9 @@ from maiacc_passes.lowering.access import Access, whole
 from maiacc_passes.lowering.chunked_alone import dense_input, grouped
 from maiacc_passes.lowering.contraction import lower_contraction
 from maiacc_passes.lowering.convolutions_depthwise import lower_depthwise
+from maiacc_passes.lowering.fitting import RETRIED
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.recipes import unsupported
-from maiacc_passes.lowering.vector import RETRIED
 
 #: Axes of windows: views have boxes for no more.
 MOST = 3

@@ -19,20 +19,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Op
+from maiacc_passes.kernel.limits import DIMS
 from maiacc_passes.kernel.model import Buffer, Kernel, Loop, Node, View, Word
-from maiacc_passes.kernel.views import DIMS, Side, strided
+from maiacc_passes.kernel.views import Side, strided
 from maiacc_passes.lowering.access import VIEWS
 from maiacc_passes.lowering.choosing import Choice, even, is_near
 from maiacc_passes.lowering.contraction import Maker
 from maiacc_passes.lowering.expr import Tile
+from maiacc_passes.lowering.fitting import fitting, unless_too_large
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.operands import Operand, steps_of
 from maiacc_passes.lowering.shapes import Product, product_of
 from maiacc_passes.lowering.tiling import Tiling, spreads
-from maiacc_passes.lowering.vector import RETRIED
-from maiacc_passes.schedule.places import place
 
 #: The variable of the loop over the channels of a tile.
 CHANNEL = "channel"
@@ -54,15 +53,11 @@ def lower_depthwise(group: Group, op: Op) -> Kernel | None:
     behind = [other for other in group.ops if other is not op and other.name not in VIEWS]
     near = all(is_near(buffer.root) for buffer in group.outputs.values())
     choice = Channels(product, group.machine, rate, behind, near)
-    for tiling in choice.tilings():
-        try:
-            kernel = _Rows(group, product, choice, tiling).kernel()
-            place(kernel, group.machine, False)
-            return kernel
-        except IRError as refusal:
-            if refusal.code not in RETRIED:
-                raise
-    return None
+
+    def make(tiling: Tiling) -> Kernel:
+        return _Rows(group, product, choice, tiling).kernel()
+
+    return unless_too_large(lambda: fitting(group.machine, choice.tilings(), make))
 
 
 class Channels(Choice):

@@ -20,11 +20,11 @@ from itertools import product
 
 import numpy as np
 
-from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Op, Value
 from maiacc_passes.kernel.model import Buffer, Kernel
 from maiacc_passes.lowering.access import Access, whole
 from maiacc_passes.lowering.copies_assembled import Piece, assembled
+from maiacc_passes.lowering.fitting import unless_too_large
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.moves import (
     Copy,
@@ -34,7 +34,6 @@ from maiacc_passes.lowering.moves import (
 )
 from maiacc_passes.lowering.moves_lines import START, Line, merged
 from maiacc_passes.lowering.recipes import unsupported
-from maiacc_passes.lowering.vector import RETRIED
 
 #: Axes with a box that a padded load may have, pieces of an axis that is padded with itself.
 BOXES, MOST = 3, 64
@@ -64,7 +63,7 @@ def lower_copy(group: Group) -> list[Kernel]:
 def lower_concat(group: Group, op: Op) -> list[Kernel]:
     """Kernels of a concatenation. Raises ``IRError`` E1505."""
     movable(op, op.result)
-    axis = int(str(op.attrs["axis"]))
+    axis = op.integer("axis")
     pieces, at = [], 0
     for value in op.operands:
         assert value is not None
@@ -87,12 +86,7 @@ def _joined(group: Group, op: Op, pieces: Sequence[Piece]) -> list[Kernel]:
     target = whole(group.outputs[op.result], op.result.type.shape)
     if not pieces:
         return []
-    try:
-        found = assembled(group, op, pieces, target)
-    except IRError as refusal:
-        if refusal.code not in RETRIED:
-            raise
-        found = None
+    found = unless_too_large(lambda: assembled(group, op, pieces, target))
     if found is not None:
         return [found]
     copies = [access_copy(p.source, p.within(target)) for p in pieces]
@@ -112,7 +106,7 @@ def lower_pad(group: Group, op: Op) -> list[Kernel]:
     x = op.operands[0]
     assert x is not None
     movable(op, x)
-    before, after = _ints(op, "before"), _ints(op, "after")
+    before, after = op.ints("before"), op.ints("after")
     if not op.result.type.size:
         return []
     source = _located(group, x)
@@ -242,9 +236,3 @@ def _parts(mode: str, extent: int, before: int, after: int) -> Iterator[_Part]:
         size = min(size, total - at)
         yield _Part(at, size, first, step)
         at += size
-
-
-def _ints(op: Op, name: str) -> tuple[int, ...]:
-    value = op.attrs[name]
-    assert isinstance(value, tuple)
-    return value

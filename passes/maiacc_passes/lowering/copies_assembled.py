@@ -14,12 +14,14 @@ from math import prod
 
 from maiacc_passes.ir.graph import Op
 from maiacc_passes.ir.types import ELEMENTS
+from maiacc_passes.kernel.limits import DMA_BYTES
 from maiacc_passes.kernel.model import Buffer, Kernel, Word
 from maiacc_passes.kernel.views import Side, strided, strides
 from maiacc_passes.lowering.access import Access
+from maiacc_passes.lowering.fitting import fitting
 from maiacc_passes.lowering.group import Group
-from maiacc_passes.lowering.moves import DMA_BYTES, nested
-from maiacc_passes.lowering.moves_cuts import ALL, fitting, pace, ways
+from maiacc_passes.lowering.moves import nested
+from maiacc_passes.lowering.moves_cuts import ALL, pace, ways
 from maiacc_passes.lowering.tiling import Tiling
 
 #: Runs of this many bytes are long enough to be stored by themselves; loads of one turn.

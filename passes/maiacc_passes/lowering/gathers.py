@@ -20,19 +20,20 @@ from math import prod
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Op, Value
 from maiacc_passes.ir.types import ELEMENTS
+from maiacc_passes.kernel.limits import AXES, DMA_BYTES
 from maiacc_passes.kernel.model import Axis, Buffer, Dim, Kernel, View, Word
-from maiacc_passes.kernel.views import AXES, Side, strided, strides, too_many
+from maiacc_passes.kernel.views import Side, strided, strides, too_many
 from maiacc_passes.lowering.access import Access
 from maiacc_passes.lowering.copies import mover, zeros
+from maiacc_passes.lowering.fitting import RETRIED, fitting
 from maiacc_passes.lowering.gathers_picked import picked
 from maiacc_passes.lowering.group import Group
-from maiacc_passes.lowering.moves import DMA_BYTES, RUN_BYTES, dense_copies, movable, nested
-from maiacc_passes.lowering.moves_cuts import ALL, fitting, pace, ways
+from maiacc_passes.lowering.moves import RUN_BYTES, dense_copies, movable, nested
+from maiacc_passes.lowering.moves_cuts import ALL, pace, ways
 from maiacc_passes.lowering.moves_index import Indices
 from maiacc_passes.lowering.moves_places import FAR, Part, Places, Spot, joined
 from maiacc_passes.lowering.recipes import unsupported
 from maiacc_passes.lowering.tiling import Tiling
-from maiacc_passes.lowering.vector import RETRIED
 
 
 def lower_gather(group: Group, op: Op) -> list[Kernel]:
@@ -100,10 +101,10 @@ def _read(group: Group, op: Op) -> tuple[Access, Places]:
     to = strides(op.result.type.shape)
     sizes = op.result.type.shape
     if op.name == "gather_nd":
-        spots, parts = tuples(x, index, sizes, to, int(str(op.attrs["batch"])))
+        spots, parts = tuples(x, index, sizes, to, op.integer("batch"))
         step = index.strides[-1]
     else:
-        axis = int(str(op.attrs["axis"]))
+        axis = op.integer("axis")
         parts, step = [Part(x.sizes[axis], x.strides[axis])], 0
         if op.name == "gather":
             first, rank = axis + len(index.sizes), len(x.sizes)

@@ -12,18 +12,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.types import ELEMENTS
+from maiacc_passes.kernel.limits import DMA_BYTES
 from maiacc_passes.kernel.model import Axis, Buffer, Kernel, View, Word
 from maiacc_passes.kernel.views import Side, strided
 from maiacc_passes.lowering.access import Access
+from maiacc_passes.lowering.fitting import fitting, unless_too_large
 from maiacc_passes.lowering.group import Group
-from maiacc_passes.lowering.moves import DMA_BYTES, nested
-from maiacc_passes.lowering.moves_cuts import ALL, fitting, pace, ways
+from maiacc_passes.lowering.moves import nested
+from maiacc_passes.lowering.moves_cuts import ALL, pace, ways
 from maiacc_passes.lowering.moves_index import Indices
 from maiacc_passes.lowering.moves_places import Places
 from maiacc_passes.lowering.tiling import Tiling
-from maiacc_passes.lowering.vector import RETRIED
 
 
 class Table:
@@ -127,14 +127,13 @@ def picked(
     whole = prod(part.extent for part in places.parts) * table.bytes
     if whole > group.machine.space_bytes("tsram") // 4:
         return None
-    try:
+
+    def made() -> tuple[float, Kernel]:
         picks = _Picks(group, table, places, target)
         kernel = picks.kernel()
         return picks.cycles, kernel
-    except IRError as refusal:
-        if refusal.code not in RETRIED:
-            raise
-        return None
+
+    return unless_too_large(made)
 
 
 class _Picks:

@@ -27,6 +27,7 @@ from maiacc_passes.lowering.control import lower_control
 from maiacc_passes.lowering.control_moves import Move, moving
 from maiacc_passes.lowering.convolutions import lower_convolution
 from maiacc_passes.lowering.copies import lower_concat, lower_copy, lower_pad
+from maiacc_passes.lowering.fitting import RETRIED
 from maiacc_passes.lowering.gathers import lower_gather
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.layout import channels_last, laid_out, last
@@ -37,7 +38,7 @@ from maiacc_passes.lowering.scans import lower_scan
 from maiacc_passes.lowering.scatters import lower_scatter
 from maiacc_passes.lowering.tiling import Tiling
 from maiacc_passes.lowering.transposed import lower_transposed
-from maiacc_passes.lowering.vector import RETRIED, lower_vector
+from maiacc_passes.lowering.vector import lower_vector
 
 
 def lower(

@@ -19,17 +19,19 @@ from math import prod
 from maiacc_isa.machine import Machine
 from maiacc_passes.ir.graph import NOWHERE, Location, Op, Value
 from maiacc_passes.ir.types import ELEMENTS
+from maiacc_passes.kernel.limits import DMA_BYTES
 from maiacc_passes.kernel.model import Buffer, Chain, Kernel, Loop, Node, Stage, Word
 from maiacc_passes.kernel.views import Side, dense, strided, strides
 from maiacc_passes.lowering.access import Access
+from maiacc_passes.lowering.fitting import fitting
 from maiacc_passes.lowering.group import nest
-from maiacc_passes.lowering.moves_cuts import ALL, Step, fitting, pace, runs, ways
+from maiacc_passes.lowering.moves_cuts import ALL, Step, pace, runs, ways
 from maiacc_passes.lowering.moves_lines import Line, backward, bits, lines_of, part, reverse
 from maiacc_passes.lowering.recipes import unsupported
 from maiacc_passes.lowering.tiling import Tiling
 
-#: The most bytes that a DMA word moves; those of a run that is long enough.
-DMA_BYTES, RUN_BYTES = 1 << 18, 512
+#: Bytes next to each other that make a transfer worth its while.
+RUN_BYTES = 512
 
 
 def movable(op: Op, value: Value) -> None:

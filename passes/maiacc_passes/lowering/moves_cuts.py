@@ -11,11 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from math import prod
 
 from maiacc_isa.machine import Machine
-from maiacc_passes.ir.errors import IRError
-from maiacc_passes.kernel.model import Kernel
 from maiacc_passes.lowering.tiling import Tiling, instances, spreads
-from maiacc_passes.lowering.vector import RETRIED
-from maiacc_passes.schedule.places import place
 
 #: A dim, and how far a tile grows along it.
 Step = tuple[int, int]
@@ -88,22 +84,6 @@ def _cut(
     return Tiling(
         machine, tuple(sizes), tuple(tiles), tuple((d, str(dealt.get(d, ""))) for d in order)
     )
-
-
-def fitting(machine: Machine, found: Iterator[Tiling], make: Callable[[Tiling], Kernel]) -> Kernel:
-    """The kernel of the first tiling that the machine has room for. Raises ``IRError`` E1501 or
-    E1502 where there is none."""
-    problem = IRError("E1501", "elements that lie too irregularly for one kernel")
-    for tiling in found:
-        try:
-            kernel = make(tiling)
-            place(kernel, machine, False)
-            return kernel
-        except IRError as refusal:
-            if refusal.code not in RETRIED:
-                raise
-            problem = refusal
-    raise problem
 
 
 def runs(tiling: Tiling, strides: Sequence[int], bytes_: int, granule: int) -> float:

@@ -17,8 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 
+from maiacc_passes.kernel.limits import DIMS, STEP
 from maiacc_passes.kernel.model import Axis, Buffer, Chain, Dim, Stage, Term, View, Word
-from maiacc_passes.kernel.views import DIMS, STEP, Side, strided, strides, too_many
+from maiacc_passes.kernel.views import Side, strided, strides, too_many
 from maiacc_passes.lowering.moves_places import FAR, Part, Places
 from maiacc_passes.lowering.tiling import Tiling, name_of
 

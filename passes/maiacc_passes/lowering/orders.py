@@ -21,6 +21,7 @@ from maiacc_passes.kernel.views import Side, strided
 from maiacc_passes.lowering.access import whole
 from maiacc_passes.lowering.chunked_fit import around
 from maiacc_passes.lowering.chunked_words import Span, chain_type, checked_type, moved, span
+from maiacc_passes.lowering.fitting import RETRIED, fitting, halved
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.orders_long import lower_long
 from maiacc_passes.lowering.orders_rows import (
@@ -34,8 +35,6 @@ from maiacc_passes.lowering.orders_rows import (
 )
 from maiacc_passes.lowering.orders_words import best, key_type
 from maiacc_passes.lowering.tiling import Tiling
-from maiacc_passes.lowering.vector import RETRIED
-from maiacc_passes.schedule.places import place
 
 #: Rows of a view.
 ROWS = (BEFORE, BEHIND, ALONG)
@@ -47,22 +46,19 @@ def lower_order(group: Group, op: Op) -> list[Kernel]:
     assert value is not None
     element = checked_type(op, value)
     lines, kernels = lines_of(group, op)
-    problem: IRError | None = None
-    count = op.results[0].type.shape[int(str(op.attrs["axis"])) % value.type.rank]
-    room = group.machine.space_bytes("tsram") // 32
-    while room:
-        tiling = row_tiling(group.machine, lines.sizes, room, True)
-        try:
-            kernel = _Maker(group, op, element, lines, count, tiling).kernel()
-            place(kernel, group.machine, False)
-            return [*kernels, kernel]
-        except IRError as refusal:
-            if refusal.code not in RETRIED:
-                raise
-            problem = refusal
-        room //= 4
-    assert problem is not None
-    return [*kernels, *lower_long(group, op, element, lines, count, problem)]
+    count = op.results[0].type.shape[op.integer("axis") % value.type.rank]
+    rooms = halved(group.machine.space_bytes("tsram") // 32, 4)
+    found = (row_tiling(group.machine, lines.sizes, room, True) for room in rooms)
+
+    def make(tiling: Tiling) -> Kernel:
+        return _Maker(group, op, element, lines, count, tiling).kernel()
+
+    try:
+        return [*kernels, fitting(group.machine, found, make)]
+    except IRError as problem:
+        if problem.code not in RETRIED:
+            raise
+        return [*kernels, *lower_long(group, op, element, lines, count, problem)]
 
 
 class _Maker:
@@ -129,7 +125,7 @@ class _Maker:
                 kind = "int64"
             self.words.append(moved(self.location, made.view(), _first(found, self.count), kind))
             found = made
-        axis = int(str(self.op.attrs["axis"])) % result.type.rank
+        axis = self.op.integer("axis") % result.type.rank
         lines = dense_lines(whole(target, result.type.shape), axis)
         sides = [self.tiling.side(d, step) for d, step in enumerate(lines.strides)]
         sides[ALONG] = Side(self.count, lines.strides[ALONG])

@@ -15,6 +15,7 @@ from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Op
 from maiacc_passes.ir.ops import OPS
 from maiacc_passes.ir.types import Element, tensor
+from maiacc_passes.kernel.limits import DMA_BYTES
 from maiacc_passes.kernel.model import Buffer, Kernel
 from maiacc_passes.lowering.access import Access, whole
 from maiacc_passes.lowering.chunked_alone import grouped, kept
@@ -48,7 +49,7 @@ def lower_long(
 ) -> list[Kernel]:
     """The kernels. Raises ``IRError`` E1505 for rows of more blocks than are sorted."""
     machine = group.machine
-    most = min(machine.space_bytes("tsram") // SHARE, (1 << 18) * 8 // max(32, element.bits))
+    most = min(machine.space_bytes("tsram") // SHARE, DMA_BYTES * 8 // max(32, element.bits))
     size = lines.sizes[ALONG]
     rows = lines.sizes[0] * lines.sizes[BEHIND]
     if op.name == "topk" and 2 * count <= most:
@@ -132,7 +133,7 @@ def _thinned(
 def _result(group: Group, op: Op, number: int, found: Buffer, behind: int) -> list[Kernel]:
     """Kernels that bring rows into the shape and the type of a result."""
     result = op.results[number]
-    axis = int(str(op.attrs["axis"])) % result.type.rank
+    axis = op.integer("axis") % result.type.rank
     shape = result.type.shape
     length = found.shape[1]
     steps = [0] * len(shape)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Op
+from maiacc_passes.kernel.limits import DMA_BYTES
 from maiacc_passes.kernel.model import Buffer, Kernel, Node, Word
 from maiacc_passes.kernel.views import Side, strided
 from maiacc_passes.lowering.chunked_fit import around
@@ -182,7 +183,7 @@ class _Maker:
     # ---- stores ---------------------------------------------------------------------------------
     def _store(self, found: Span, target: Buffer) -> None:
         part = self.part
-        if found.buffer.bytes > 1 << 18:
+        if found.buffer.bytes > DMA_BYTES:
             raise IRError("E1502", "a segment is larger than a transfer")
         size = target.shape[1]
         behind = self.tiling.extents[BEHIND_ROWS]

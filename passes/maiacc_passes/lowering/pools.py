@@ -22,14 +22,14 @@ from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Location, Op
 from maiacc_passes.ir.types import Element
 from maiacc_passes.ir.vocabulary.reductions import lowest
+from maiacc_passes.kernel.limits import DMA_BYTES
 from maiacc_passes.kernel.model import Buffer, Kernel, Node, Word
 from maiacc_passes.kernel.views import Side, strided
 from maiacc_passes.lowering import pools_index
 from maiacc_passes.lowering.access import Access
 from maiacc_passes.lowering.chunked_alone import copied, dense_input
-from maiacc_passes.lowering.chunked_fit import around, fitting, stored
+from maiacc_passes.lowering.chunked_fit import around, fitting_tiles, stored
 from maiacc_passes.lowering.chunked_words import (
-    DMA_BYTES,
     Span,
     checked_type,
     fits_number,
@@ -38,11 +38,11 @@ from maiacc_passes.lowering.chunked_words import (
     span,
     started,
 )
+from maiacc_passes.lowering.fitting import RETRIED
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.pools_counts import divided
 from maiacc_passes.lowering.pools_shape import Window, merged, planes, windows_of
 from maiacc_passes.lowering.tiling import Tiling
-from maiacc_passes.lowering.vector import RETRIED
 
 #: Axes with boxes that a view has, and windows that are reduced in one kernel.
 BOXES, TOGETHER = 4, 3
@@ -177,7 +177,7 @@ def _kernel(pool: Pool, group: Group) -> Kernel:
         return _Maker(pool, tiling).kernel(group.name, group.op.location)
 
     room = group.machine.space_bytes("tsram") // 16
-    return fitting(group.machine, [w.outs for w in pool.windows], room, make)
+    return fitting_tiles(group.machine, [w.outs for w in pool.windows], room, make)
 
 
 class _Maker:

@@ -17,12 +17,12 @@ from math import prod
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Location, Op
 from maiacc_passes.ir.vocabulary.reductions import lowest
+from maiacc_passes.kernel.limits import DMA_BYTES
 from maiacc_passes.kernel.model import Axis, Buffer, Dim, Kernel, Node, View, Word
 from maiacc_passes.kernel.views import Side, strided
 from maiacc_passes.lowering.access import Access
-from maiacc_passes.lowering.chunked_fit import around, fitting, stored
+from maiacc_passes.lowering.chunked_fit import around, fitting_tiles, stored
 from maiacc_passes.lowering.chunked_words import (
-    DMA_BYTES,
     FAR,
     Span,
     chain_type,
@@ -57,7 +57,7 @@ def lower_argmax(group: Group, op: Op, source: Access, windows: Sequence[Window]
         return _Maker(group, op, source, windows, tiling).kernel()
 
     room = machine.space_bytes("tsram") // 64
-    return [fitting(machine, [w.outs for w in windows], room, make)]
+    return [fitting_tiles(machine, [w.outs for w in windows], room, make)]
 
 
 class _Maker:

@@ -89,7 +89,7 @@ def windows_of(op: Op, access: Access) -> list[Window]:
     """The axes of a pool of an access."""
     found = [Window(n, s, n) for n, s in zip(access.sizes[:2], access.strides[:2], strict=True)]
     kernel, strides, pads, dilations, sizes = (
-        _ints(op, name) for name in ("kernel", "strides", "pads", "dilations", "sizes")
+        op.ints(name) for name in ("kernel", "strides", "pads", "dilations", "sizes")
     )
     rank = len(kernel)
     for axis in range(rank):
@@ -106,12 +106,6 @@ def windows_of(op: Op, access: Access) -> list[Window]:
             )
         )
     return found
-
-
-def _ints(op: Op, name: str) -> tuple[int, ...]:
-    value = op.attrs[name]
-    assert isinstance(value, tuple)
-    return value
 
 
 def merged(windows: Sequence[Window]) -> tuple[Window, ...] | None:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Op
 from maiacc_passes.ir.types import ELEMENTS
 from maiacc_passes.kernel.model import Buffer, Kernel, Loop, Node, Word
@@ -31,6 +30,7 @@ from maiacc_passes.lowering.chunked_words import (
     span,
     started,
 )
+from maiacc_passes.lowering.fitting import fitting, halved
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.orders_rows import (
     ALONG,
@@ -42,8 +42,6 @@ from maiacc_passes.lowering.orders_rows import (
     row_tiling,
 )
 from maiacc_passes.lowering.tiling import Tiling, name_of
-from maiacc_passes.lowering.vector import RETRIED
-from maiacc_passes.schedule.places import place
 
 #: What a word accumulates, and what it starts from.
 SCANS = {"cumsum": ("add", 0.0), "cumprod": ("mul", 1.0)}
@@ -67,21 +65,13 @@ def lower_scan(group: Group, op: Op) -> list[Kernel]:
     result = dense_lines(whole(target, value.type.shape), axis % value.type.rank)
     if op.attrs["reverse"]:
         lines, result = lines.reversed(), result.reversed()
-    room = group.machine.space_bytes("tsram") // 32
-    problem: IRError | None = None
-    while room:
-        tiling = row_tiling(group.machine, lines.sizes, room, False)
-        try:
-            kernel = _Maker(group, op, lines, result, tiling).kernel()
-            place(kernel, group.machine, False)
-            return [*kernels, kernel]
-        except IRError as refusal:
-            if refusal.code not in RETRIED:
-                raise
-            problem = refusal
-        room //= 2
-    assert problem is not None
-    raise problem
+    rooms = halved(group.machine.space_bytes("tsram") // 32)
+    found = (row_tiling(group.machine, lines.sizes, room, False) for room in rooms)
+
+    def make(tiling: Tiling) -> Kernel:
+        return _Maker(group, op, lines, result, tiling).kernel()
+
+    return [*kernels, fitting(group.machine, found, make)]
 
 
 class _Maker:

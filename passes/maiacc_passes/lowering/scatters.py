@@ -20,26 +20,22 @@ from math import prod
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Op
 from maiacc_passes.ir.types import ELEMENTS
+from maiacc_passes.kernel.limits import DMA_BYTES
 from maiacc_passes.kernel.model import Axis, Buffer, Kernel, Word
 from maiacc_passes.kernel.views import Side, strided, strides
 from maiacc_passes.lowering.access import Access, whole
 from maiacc_passes.lowering.copies import mover
+from maiacc_passes.lowering.fitting import RETRIED, fitting
 from maiacc_passes.lowering.gathers import beside, indexed, located, outside, tuples
 from maiacc_passes.lowering.group import Group
-from maiacc_passes.lowering.moves import (
-    DMA_BYTES,
-    access_copy,
-    movable,
-    nested,
-)
-from maiacc_passes.lowering.moves_cuts import ALL, fitting, pace, ways
+from maiacc_passes.lowering.moves import access_copy, movable, nested
+from maiacc_passes.lowering.moves_cuts import ALL, pace, ways
 from maiacc_passes.lowering.moves_index import Indices
 from maiacc_passes.lowering.moves_places import FAR, Places, Spot, joined
 from maiacc_passes.lowering.recipes import unsupported
 from maiacc_passes.lowering.scatters_put import putting
 from maiacc_passes.lowering.scatters_words import checked, dropped, in_order, loaded
 from maiacc_passes.lowering.tiling import Tiling
-from maiacc_passes.lowering.vector import RETRIED
 
 #: Types whose elements the machine combines in memory, and wider ones for others.
 COMBINED = frozenset({"fp32", "bf16", "fp16", "int32", "int64"})
@@ -83,7 +79,7 @@ def _read(op: Op, index: Access, updates: Access, target: Access) -> Places:
         spots, parts = tuples(x, index, updates.sizes, updates.strides, 0)
         step = index.strides[-1]
     else:
-        axis = int(str(op.attrs["axis"])) % len(x.sizes)
+        axis = op.integer("axis") % len(x.sizes)
         spots = [
             Spot(s.size, s.index, s.target, s.base, 0 if d == axis else x.sizes[d])
             for d, s in enumerate(beside(index, x.strides, updates.strides, axis))

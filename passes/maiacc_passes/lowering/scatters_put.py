@@ -16,21 +16,21 @@ from __future__ import annotations
 
 from math import prod
 
-from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.types import ELEMENTS
+from maiacc_passes.kernel.limits import DMA_BYTES
 from maiacc_passes.kernel.model import Buffer, Kernel, Node, Word
 from maiacc_passes.kernel.views import strided, strides
 from maiacc_passes.lowering.access import Access
 from maiacc_passes.lowering.copies import mover
+from maiacc_passes.lowering.fitting import fitting, unless_too_large
 from maiacc_passes.lowering.gathers_picked import Table
 from maiacc_passes.lowering.group import Group, nest
-from maiacc_passes.lowering.moves import DMA_BYTES, dense_copies
-from maiacc_passes.lowering.moves_cuts import ALL, fitting, pace, ways
+from maiacc_passes.lowering.moves import dense_copies
+from maiacc_passes.lowering.moves_cuts import ALL, pace, ways
 from maiacc_passes.lowering.moves_index import Indices
 from maiacc_passes.lowering.moves_places import Places
 from maiacc_passes.lowering.scatters_words import checked, dropped, in_order, loaded
 from maiacc_passes.lowering.tiling import Tiling, name_of
-from maiacc_passes.lowering.vector import RETRIED
 
 
 def putting(
@@ -47,13 +47,8 @@ def putting(
         [(x, copy)] = dense_copies([(x, f"{group.name}.dense")])
         kernels = mover(group).kernels([copy])
     puts = _Puts(group, x, updates, target, places, how)
-    try:
-        kernel = puts.kernel()
-    except IRError as refusal:
-        if refusal.code not in RETRIED:
-            raise
-        return None
-    return puts.cycles, [*kernels, kernel]
+    kernel = unless_too_large(puts.kernel)
+    return None if kernel is None else (puts.cycles, [*kernels, kernel])
 
 
 class _Puts:

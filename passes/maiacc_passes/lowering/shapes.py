@@ -8,6 +8,7 @@ from math import prod
 
 from maiacc_passes.ir.graph import Op, Value
 from maiacc_passes.ir.vocabulary.contractions import split_spec
+from maiacc_passes.kernel.limits import GROUP, SPARSE_STEP
 from maiacc_passes.lowering.access import Access
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.operands import Operand
@@ -15,11 +16,8 @@ from maiacc_passes.lowering.operands import Operand
 #: Ops with a right operand in 2:4 form: values, and their positions behind them.
 SPARSE = frozenset({"contract_sparse", "conv_sparse"})
 
-#: The op whose operands are in blocks that share scales, and elements of a block.
-SCALED, GROUP = "contract_scaled", 32
-
-#: Dims of sums of a sparse operand are cut at multiples of this: positions are whole bytes.
-SPARSE_STEP = 8
+#: The op whose operands are in blocks that share scales.
+SCALED = "contract_scaled"
 
 
 @dataclass(frozen=True)
@@ -178,9 +176,7 @@ class _Reader:
         """x[n, c, s o + d k - p], w[o, c, k ...]; groups of one channel are a batch."""
         w = self.op.operands[1]
         assert w is not None
-        strides, dilations, pads = (
-            ints(self.op, name) for name in ("strides", "dilations", "pads")
-        )
+        strides, dilations, pads = (self.op.ints(name) for name in ("strides", "dilations", "pads"))
         groups = self.op.attrs["groups"]
         space, result = self.group.space, self.op.result
         n, columns = space.dim((result, 0)), space.dim((result, 1))
@@ -236,10 +232,3 @@ class _Reader:
 
 def _move(dim: int | None) -> tuple[dict[int, int], int]:
     return ({} if dim is None else {dim: 1}), 0
-
-
-def ints(op: Op, name: str) -> tuple[int, ...]:
-    """An attribute that is a list of integers."""
-    value = op.attrs[name]
-    assert isinstance(value, tuple)
-    return value

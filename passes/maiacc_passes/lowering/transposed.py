@@ -19,25 +19,22 @@ from itertools import product
 from math import prod
 
 from maiacc_isa.machine import Machine
-from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Op
 from maiacc_passes.ir.ops import OPS
 from maiacc_passes.kernel.model import Kernel, Word
 from maiacc_passes.kernel.views import Side, strided
 from maiacc_passes.lowering.access import Access, reshaped, whole
 from maiacc_passes.lowering.chunked_alone import copied, dense_input, grouped
-from maiacc_passes.lowering.chunked_fit import around, fitting
+from maiacc_passes.lowering.chunked_fit import around, fitting_tiles
 from maiacc_passes.lowering.chunked_words import chain_type, moved, span, started
 from maiacc_passes.lowering.convolutions import MOST, lower_convolution
+from maiacc_passes.lowering.fitting import fitting, unless_too_large
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.recipes import unsupported
-from maiacc_passes.lowering.shapes import ints
 from maiacc_passes.lowering.tiling import Tiling
 from maiacc_passes.lowering.transposed_joined import Joined, dtype_of, tilings_of
 from maiacc_passes.lowering.transposed_kernel import JoinedMaker
 from maiacc_passes.lowering.transposed_residues import Residue, residues
-from maiacc_passes.lowering.vector import RETRIED
-from maiacc_passes.schedule.places import place
 
 #: Types that a drain writes, and residues that are computed in one tile.
 WRITTEN, FEW = frozenset({"fp32", "bf16", "fp16"}), 16
@@ -52,15 +49,11 @@ def joined_kernel(job: Joined, machine: Machine, name: str) -> Kernel | None:
     rate = machine.kchunk(dtype_of(job.w), dtype_of(job.x))
     if dtype not in WRITTEN or not (whole and few and met) or not rate:
         return None
-    for tiling in tilings_of(job, machine, rate):
-        try:
-            kernel = JoinedMaker(job, tiling).kernel(name)
-            place(kernel, machine, False)
-            return kernel
-        except IRError as refusal:
-            if refusal.code not in RETRIED:
-                raise
-    return None
+
+    def make(tiling: Tiling) -> Kernel:
+        return JoinedMaker(job, tiling).kernel(name)
+
+    return unless_too_large(lambda: fitting(machine, tilings_of(job, machine, rate), make))
 
 
 def lower_transposed(group: Group, op: Op) -> list[Kernel]:
@@ -78,20 +71,20 @@ def lower_transposed(group: Group, op: Op) -> list[Kernel]:
     axes = zip(
         op.result.type.shape[2:],
         w.sizes[2:],
-        ints(op, "strides"),
-        ints(op, "dilations"),
-        ints(op, "pads"),
+        op.ints("strides"),
+        op.ints("dilations"),
+        op.ints("pads"),
         strict=False,
     )
     ways = [list(residues(*axis)) for axis in axes]
     if op.attrs["groups"] == 1 and value.type.size and w.sizes[1]:
         rows = tuple(map(tuple, ways))
-        job = Joined(op, x, w, bias, result, rows, ints(op, "strides"))
+        job = Joined(op, x, w, bias, result, rows, op.ints("strides"))
         found = joined_kernel(job, group.machine, group.name)
         if found is not None:
             return [*kernels, found]
     for number, cells in enumerate(product(*ways)):
-        part = _part(result, cells, ints(op, "strides"))
+        part = _part(result, cells, op.ints("strides"))
         name = f"{group.name}.{number}"
         if not all(cell.taps for cell in cells) or not value.type.size or not w.sizes[1]:
             kernels.append(_untouched(group, op, part, bias, name))
@@ -190,4 +183,4 @@ def _untouched(group: Group, op: Op, part: Access, bias: Access | None, name: st
         words.append(Word("copy", "ST", {"d": target, "a": made.view()}, location=location))
         return around(tiling, name, op.name, location, words, buffers)
 
-    return fitting(group.machine, part.sizes, group.machine.space_bytes("tsram") // 16, make)
+    return fitting_tiles(group.machine, part.sizes, group.machine.space_bytes("tsram") // 16, make)

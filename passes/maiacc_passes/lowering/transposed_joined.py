@@ -23,9 +23,9 @@ from math import prod
 
 from maiacc_isa.machine import Machine
 from maiacc_passes.ir.graph import Op
-from maiacc_passes.kernel.views import DIMS
+from maiacc_passes.kernel.limits import DIMS, DMA_BYTES
 from maiacc_passes.lowering.access import Access
-from maiacc_passes.lowering.choosing import DMA_BYTES, even
+from maiacc_passes.lowering.choosing import even
 from maiacc_passes.lowering.operands import Operand
 from maiacc_passes.lowering.tiling import Tiling, spreads
 from maiacc_passes.lowering.transposed_residues import Residue

@@ -9,15 +9,13 @@ from collections.abc import Sequence
 from math import prod
 
 from maiacc_passes.ir.graph import NOWHERE, Location
+from maiacc_passes.kernel.limits import INPUTS, STAGES
 from maiacc_passes.kernel.model import Axis, Buffer, Chain, Dim, Stage, View, Word
 from maiacc_passes.kernel.views import Side, strided
 from maiacc_passes.lowering.access import Access
 from maiacc_passes.lowering.expr import Expr, Tile, constant, leaf
 from maiacc_passes.lowering.specials import special
 from maiacc_passes.lowering.tiling import Tiling
-
-#: Limits of a chain.
-STAGES, INPUTS = 3, 3
 
 #: A coordinate that no axis has.
 NOWHERE_NEAR = 1 << 31

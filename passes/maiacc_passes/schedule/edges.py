@@ -20,10 +20,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from maiacc_passes.kernel.limits import TOKENS
 from maiacc_passes.kernel.model import Buffer, Kernel, Loop, Node, Word, words_of
-
-#: Words have room for so many waits, and as many posts.
-TOKENS = 2
 
 #: Queues of a cluster's control processor.
 CLUSTER = frozenset({"CLD", "CST"})

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from maiacc_isa.machine import Machine
+from maiacc_passes.kernel.limits import TOKENS
 from maiacc_passes.kernel.model import Kernel, Word, words_of
-from maiacc_passes.schedule.edges import CLUSTER, TOKENS, Semaphore
+from maiacc_passes.schedule.edges import CLUSTER, Semaphore
 from maiacc_passes.schedule.flow import Block
 
 

@@ -13,14 +13,12 @@ from dataclasses import dataclass, field
 from maiacc_isa.machine import Machine
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.types import ELEMENTS
+from maiacc_passes.kernel.limits import DMA_BYTES
 from maiacc_passes.kernel.model import Buffer, Kernel, Loop, View, loops_of, words_of
 from maiacc_passes.kernel.views import distinct
 
 #: Queues that load.
 LOADS = frozenset({"LD0", "LD1", "CLD"})
-
-#: The most bytes that a DMA word moves.
-DMA_BYTES = 1 << 18
 
 #: Addresses in a tile are multiples of this many bytes.
 UNIT = 64
