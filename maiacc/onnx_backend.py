@@ -138,7 +138,7 @@ class MaiaRep(IRRep):
         return results
 
 
-class MaiaBackend(Backend):
+class MaiaBackend(IRBackend):
     """The compiler and the simulator as an ONNX backend: import, compile, prove, simulate."""
 
     target: ClassVar[str] = "mini"
@@ -148,18 +148,6 @@ class MaiaBackend(Backend):
     def prepare(cls, model: onnx.ModelProto, device: str = "CPU", **_: Any) -> MaiaRep:
         """A model that is compiled when it runs, for the shapes that its inputs then have."""
         return MaiaRep(model, cls.target, cls.engine)
-
-    @classmethod
-    def run_model(
-        cls, model: onnx.ModelProto, inputs: Any, device: str = "CPU", **_: Any
-    ) -> tuple[Array, ...]:
-        """Compiles, proves and simulates."""
-        return cls.prepare(model, device).run(inputs)
-
-    @classmethod
-    def supports_device(cls, device: str) -> bool:
-        """Whether there is such a device: the CPU, which simulates."""
-        return device.split(":")[0] == "CPU"
 
 
 def refused(problem: IRError) -> MaiaccError:

@@ -9,23 +9,17 @@ import click
 
 from maiacc.checking.page import document, lines
 from maiacc.checking.survey import survey
+from maiacc.commands.shared import model_options
 from maiacc.frontend.load import load_model
 from maiacc.frontend.options import settings_for
+from maiacc.options import TARGET
 from maiacc_isa.machine import load_machine
 
 
 @click.command(name="check")
 @click.argument("model", metavar="MODEL.onnx")
-@click.option("--target", default="maia200", show_default=True, help="A machine, or its file.")
-@click.option(
-    "--shape", "shapes", multiple=True, metavar="NAME=1x128",
-    help="The shape of an input, or the size of a dimension (NAME=128).",
-)  # fmt: skip
-@click.option(
-    "--bind", "binds", multiple=True, metavar="NAME=VALUE",
-    help="The value of an input that decides shapes, axes or trip counts: a number, a list, "
-    "@FILE.npy.",
-)  # fmt: skip
+@click.option("--target", default=TARGET, show_default=True, help="A machine, or its file.")
+@model_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def command(
     model: str, target: str, shapes: tuple[str, ...], binds: tuple[str, ...], as_json: bool

@@ -10,6 +10,7 @@ import click
 
 from maiacc.checking import page
 from maiacc.checking.survey import survey
+from maiacc.commands.shared import WRONG_VALUES, compiler_options, model_options
 from maiacc.compiling.build import Built, Watch, build
 from maiacc.compiling.dump import Dump
 from maiacc.compiling.progress import progress
@@ -18,7 +19,7 @@ from maiacc.files import STANDARD, not_the_input
 from maiacc.frontend.load import Loaded, load_model
 from maiacc.frontend.model import Settings, import_model
 from maiacc.frontend.options import settings_for
-from maiacc.options import PRECISIONS, SPARSITIES, TARGET, CompileOptions
+from maiacc.options import TARGET, CompileOptions
 from maiacc.output import check_destination, save_program, write_atomically
 from maiacc.running.modules import refusals
 from maiacc.verifying.made_inputs import made_inputs
@@ -33,9 +34,6 @@ from maiacc_passes.ir.printer import print_module
 #: What a command exits with for a model that the compiler does not support.
 UNSUPPORTED = 2
 
-#: What a command exits with for a program that computes wrong values.
-WRONG_VALUES = 4
-
 
 @click.command(name="compile")
 @click.argument("model", metavar="MODEL.onnx")
@@ -44,17 +42,8 @@ WRONG_VALUES = 4
     help="Where to write the program; beside the model if not. - is stdout.",
 )  # fmt: skip
 @click.option("--target", default=TARGET, show_default=True, help="A machine, or its file.")
-@click.option("--shape", "shapes", multiple=True, metavar="NAME=1x128", help="As in maiacc check.")
-@click.option("--bind", "binds", multiple=True, metavar="NAME=VALUE", help="As in maiacc check.")
-@click.option(
-    "--precision", default="model", show_default=True, metavar="|".join(PRECISIONS),
-    help="What contractions are computed in; `model` keeps the types that it has.",
-)  # fmt: skip
-@click.option(
-    "--sparsity", default="none", show_default=True, metavar="|".join(SPARSITIES),
-    help="Prune weights of contractions, by magnitude.",
-)  # fmt: skip
-@click.option("--sparsity-layers", metavar="REGEX", help="Nodes to prune that would be left out.")
+@model_options
+@compiler_options
 @click.option("--no-weights", is_flag=True, help="Leave values of weights out: to be timed only.")
 @click.option(
     "--passes", "names", metavar="A,B:OPTION=VALUE",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import click
 
+from maiacc.commands.shared import model_options
 from maiacc.running.modules import read_module, refusals
 from maiacc_isa.errors import MaiaccError
 from maiacc_passes import pipeline
@@ -25,8 +26,7 @@ IMPORT = "import"
 @click.option("--after", metavar="PASS", help="The module after a pass; 'import' is before all.")
 @click.option("--diff", nargs=2, metavar="PASS PASS", help="What changed between two passes.")
 @click.option("--op", "node", metavar="NODE", help="Only lines that came from an ONNX node.")
-@click.option("--shape", "shapes", multiple=True, metavar="NAME=1x128", help="As in maiacc check.")
-@click.option("--bind", "binds", multiple=True, metavar="NAME=VALUE", help="As in maiacc check.")
+@model_options
 def command(
     model: str,
     listed: bool,

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import click
 
+from maiacc.commands.shared import WRONG_VALUES, compiler_options, model_options
 from maiacc.frontend.load import Loaded, load_model
 from maiacc.frontend.model import Settings, import_model
 from maiacc.frontend.options import settings_for
-from maiacc.options import PRECISIONS, SPARSITIES, TARGET, CompileOptions
+from maiacc.options import TARGET, CompileOptions
 from maiacc.running.arrays import read_arrays
 from maiacc.running.modules import read_module, refusals
 from maiacc.verifying.cutting import Cutter
@@ -26,9 +27,6 @@ from maiacc_isa.program import Program, Tensor
 from maiacc_passes.ir.graph import Module
 from maiacc_passes.ir.weights import Array
 
-#: What the command exits with for wrong values.
-WRONG_VALUES = 4
-
 
 @click.command(name="verify")
 @click.argument("source", metavar="FILE")
@@ -36,17 +34,8 @@ WRONG_VALUES = 4
 @click.option("--target", metavar="TARGET", help="A machine, or its file; that of FILE.maia.")
 @click.option("--inputs", "archive", metavar="FILE.npz", help="Inputs by name.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Makes up other inputs.")
-@click.option("--shape", "shapes", multiple=True, metavar="NAME=1x128", help="As in maiacc check.")
-@click.option("--bind", "binds", multiple=True, metavar="NAME=VALUE", help="As in maiacc check.")
-@click.option(
-    "--precision", default="model", show_default=True, metavar="|".join(PRECISIONS),
-    help="As in maiacc compile.",
-)  # fmt: skip
-@click.option(
-    "--sparsity", default="none", show_default=True, metavar="|".join(SPARSITIES),
-    help="As in maiacc compile.",
-)  # fmt: skip
-@click.option("--sparsity-layers", metavar="REGEX", help="As in maiacc compile.")
+@model_options
+@compiler_options
 @click.option("--per-op", is_flag=True, help="Judge every op in a kernel of its own, too.")
 @click.option("--per-pass", is_flag=True, help="Evaluate the model after every pass, too.")
 @click.option(

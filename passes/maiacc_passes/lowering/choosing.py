@@ -11,7 +11,7 @@ from math import prod
 
 from maiacc_isa.machine import Machine
 from maiacc_passes.ir.graph import Op
-from maiacc_passes.kernel.limits import AXES, DIMS, DMA_BYTES, GROUP, SPARSE_STEP
+from maiacc_passes.kernel.limits import AXES, DIMS, DMA_BYTES, GROUP, SPARSE_STEP, SUM
 from maiacc_passes.kernel.model import Buffer
 from maiacc_passes.lowering.operands import Operand
 from maiacc_passes.lowering.shapes import Product
@@ -63,7 +63,7 @@ class Choice:
             for columns in (1, 2, 3, 4, 6, 8, 16):
                 if rows * columns > blocks:
                     continue
-                for depth in (32, 128, 512, 2048, 1 << 16):
+                for depth in (32, 128, 512, 2048, SUM):
                     self._ways(found, rows * block, columns * block, depth)
                     if len(self.product.shape.k) > 1:
                         self._ways(found, rows * block, columns * block, depth, kernel=True)

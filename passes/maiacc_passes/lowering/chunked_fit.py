@@ -7,10 +7,10 @@ from itertools import islice
 from math import prod
 
 from maiacc_isa.machine import Machine
-from maiacc_passes.ir.graph import Location
+from maiacc_passes.ir.graph import Location, Op
 from maiacc_passes.kernel.model import Buffer, Kernel, Node, Word
 from maiacc_passes.kernel.views import strided
-from maiacc_passes.lowering.chunked_words import Span
+from maiacc_passes.lowering.chunked_words import Span, span
 from maiacc_passes.lowering.cutting import cuts
 from maiacc_passes.lowering.fitting import fitting
 from maiacc_passes.lowering.tiling import Tiling
@@ -58,6 +58,28 @@ def around(
     body += words
     declared += buffers
     return kernel
+
+
+class Nest:
+    """Words and buffers of the innermost loop of a tiling, while a kernel of an op is made."""
+
+    def __init__(self, op: Op, tiling: Tiling) -> None:
+        self.op = op
+        self.tiling = tiling
+        self.location = op.location
+        self.words: list[Node] = []
+        self.buffers: list[Buffer] = []
+
+    def span(self, name: str, dtype: str, sizes: Sequence[int]) -> Span:
+        """A new buffer."""
+        made = span(name, dtype, sizes)
+        self.buffers.append(made.buffer)
+        return made
+
+    def around(self, name: str) -> Kernel:
+        """The kernel."""
+        title, location = self.op.name, self.location
+        return around(self.tiling, name, title, location, self.words, self.buffers)
 
 
 def stored(tiling: Tiling, found: Span, target: Buffer, location: Location) -> Word:

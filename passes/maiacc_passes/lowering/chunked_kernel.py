@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -14,6 +13,7 @@ from maiacc_passes.kernel.limits import DMA_BYTES
 from maiacc_passes.kernel.model import Buffer, Kernel, Loop, Node, View, Word
 from maiacc_passes.kernel.views import Side, strided
 from maiacc_passes.lowering.access import Access
+from maiacc_passes.lowering.chunked_fit import Nest
 from maiacc_passes.lowering.chunked_words import (
     Span,
     chain_type,
@@ -22,7 +22,6 @@ from maiacc_passes.lowering.chunked_words import (
     mapped,
     masked,
     moved,
-    span,
     started,
 )
 from maiacc_passes.lowering.specials import REDUCTIONS
@@ -80,24 +79,15 @@ def reduction_kernel(job: Job, tiling: Tiling, name: str) -> Kernel:
     return _Maker(job, tiling).kernel(name)
 
 
-class _Maker:
+class _Maker(Nest):
     def __init__(self, job: Job, tiling: Tiling) -> None:
+        super().__init__(job.op, tiling)
         self.job = job
-        self.tiling = tiling
-        self.location = job.op.location
         self.kept = range(len(job.kept))
         self.gone = range(len(job.kept), len(tiling.extents))
         outer = tuple((d, s) for d, s in tiling.order if d in self.kept)
         self.outer = Tiling(tiling.machine, tiling.extents, tiling.tiles, outer)
         self.sizes = [tiling.tiles[d] for d in self.kept]
-        self.words: list[Node] = []
-        self.buffers: list[Buffer] = []
-
-    def span(self, name: str, dtype: str, sizes: Sequence[int]) -> Span:
-        """A new buffer of the innermost loop so far."""
-        made = span(name, dtype, sizes)
-        self.buffers.append(made.buffer)
-        return made
 
     def kernel(self, name: str) -> Kernel:
         """The kernel."""

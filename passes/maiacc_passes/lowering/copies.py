@@ -21,6 +21,7 @@ from itertools import product
 import numpy as np
 
 from maiacc_passes.ir.graph import Op, Value
+from maiacc_passes.kernel.limits import START
 from maiacc_passes.kernel.model import Buffer, Kernel
 from maiacc_passes.lowering.access import Access, whole
 from maiacc_passes.lowering.copies_assembled import Piece, assembled
@@ -32,7 +33,7 @@ from maiacc_passes.lowering.moves import (
     access_copy,
     movable,
 )
-from maiacc_passes.lowering.moves_lines import START, Line, merged
+from maiacc_passes.lowering.moves_lines import Line, merged
 from maiacc_passes.lowering.recipes import unsupported
 
 #: Axes with a box that a padded load may have, pieces of an axis that is padded with itself.

@@ -13,12 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from maiacc_passes.ir.types import ELEMENTS
+from maiacc_passes.kernel.limits import EXTENT, START
 from maiacc_passes.kernel.model import Term
 from maiacc_passes.kernel.views import Side
 from maiacc_passes.lowering.tiling import Tiling, name_of
-
-#: The origin of a view lies below this in size; coordinates below that.
-START, EXTENT = 1 << 15, 1 << 31
 
 
 @dataclass(frozen=True)

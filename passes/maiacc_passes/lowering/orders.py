@@ -16,11 +16,11 @@ from __future__ import annotations
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Op, Value
 from maiacc_passes.ir.types import Element
-from maiacc_passes.kernel.model import Buffer, Kernel, Node, View, Word
+from maiacc_passes.kernel.model import Kernel, View, Word
 from maiacc_passes.kernel.views import Side, strided
 from maiacc_passes.lowering.access import whole
-from maiacc_passes.lowering.chunked_fit import around
-from maiacc_passes.lowering.chunked_words import Span, chain_type, checked_type, moved, span
+from maiacc_passes.lowering.chunked_fit import Nest
+from maiacc_passes.lowering.chunked_words import Span, chain_type, checked_type, moved
 from maiacc_passes.lowering.fitting import RETRIED, fitting, halved
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.orders_long import lower_long
@@ -61,7 +61,7 @@ def lower_order(group: Group, op: Op) -> list[Kernel]:
         return [*kernels, *lower_long(group, op, element, lines, count, problem)]
 
 
-class _Maker:
+class _Maker(Nest):
     def __init__(
         self,
         group: Group,
@@ -71,21 +71,15 @@ class _Maker:
         count: int,
         tiling: Tiling,
     ) -> None:
+        super().__init__(op, tiling)
         self.group = group
-        self.op = op
         self.element = element
         self.lines = lines
         self.count = count
-        self.tiling = tiling
-        self.location = op.location
-        self.words: list[Node] = []
-        self.buffers: list[Buffer] = []
 
     def _span(self, name: str, dtype: str, along: int) -> Span:
         tiles = self.tiling.tiles
-        made = span(name, dtype, (tiles[BEFORE], along, tiles[BEHIND]))
-        self.buffers.append(made.buffer)
-        return made
+        return self.span(name, dtype, (tiles[BEFORE], along, tiles[BEHIND]))
 
     def kernel(self) -> Kernel:
         """The kernel. Raises ``IRError`` E1501, E1502."""
@@ -96,8 +90,7 @@ class _Maker:
         for result, found in zip(self.op.results, (values, places), strict=True):
             if result in self.group.outputs:
                 self._store(result, found)
-        name, title = self.group.name, self.op.name
-        return around(self.tiling, name, title, self.location, self.words, self.buffers)
+        return self.around(self.group.name)
 
     def _keys(self, size: int) -> Span:
         """The rows, in a type that is sorted."""

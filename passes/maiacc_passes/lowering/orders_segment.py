@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Op
-from maiacc_passes.kernel.limits import DMA_BYTES
-from maiacc_passes.kernel.model import Buffer, Kernel, Node, Word
+from maiacc_passes.kernel.limits import DMA_BYTES, TOPK
+from maiacc_passes.kernel.model import Buffer, Kernel, Word
 from maiacc_passes.kernel.views import Side, strided
-from maiacc_passes.lowering.chunked_fit import around
+from maiacc_passes.lowering.chunked_fit import Nest
 from maiacc_passes.lowering.chunked_words import (
     Span,
     chain_type,
@@ -27,12 +27,11 @@ from maiacc_passes.lowering.chunked_words import (
     mapped,
     masked,
     moved,
-    span,
     started,
 )
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.orders_rows import ALONG, BEHIND, Lines
-from maiacc_passes.lowering.orders_words import MOST, PICKED, descending, last_key
+from maiacc_passes.lowering.orders_words import PICKED, descending, last_key
 from maiacc_passes.lowering.tiling import Tiling, name_of
 from maiacc_passes.schedule.places import place
 
@@ -63,24 +62,18 @@ def segment_kernel(group: Group, op: Op, part: Part, name: str) -> Kernel:
     return found
 
 
-class _Maker:
+class _Maker(Nest):
     def __init__(self, group: Group, op: Op, part: Part) -> None:
-        self.op = op
-        self.part = part
-        self.location = op.location
         source = part.source
         sizes = (part.keys.shape[0], 1) if source is None else (source.sizes[0], source.sizes[2])
         extents = (*sizes, part.segments)
         dealt = max(range(3), key=lambda d: extents[d])
         order = tuple((d, "gtile" if d == dealt else "") for d in range(3) if extents[d] > 1)
-        self.tiling = Tiling(group.machine, extents, (1, 1, 1), order)
-        self.words: list[Node] = []
-        self.buffers: list[Buffer] = []
+        super().__init__(op, Tiling(group.machine, extents, (1, 1, 1), order))
+        self.part = part
 
     def _span(self, name: str, dtype: str, size: int) -> Span:
-        made = span(name, dtype, (size,))
-        self.buffers.append(made.buffer)
-        return made
+        return self.span(name, dtype, (size,))
 
     def kernel(self, name: str) -> Kernel:
         """The kernel."""
@@ -94,8 +87,7 @@ class _Maker:
         keys, places = self._sorted(keys, places)
         self._store(keys, part.to_keys)
         self._store(places, part.to_places)
-        title = self.op.name
-        return around(self.tiling, name, title, self.location, self.words, self.buffers)
+        return self.around(name)
 
     # ---- loads ----------------------------------------------------------------------------------
     def _segment(self, size: int, stride: int, length: int, extent: int) -> Side:
@@ -156,7 +148,7 @@ class _Maker:
         """Keys in order, and where in their rows they were."""
         part, dtype = self.part, keys.buffer.dtype
         down = descending(self.op)
-        few = places is None and part.kept < part.length and part.kept <= MOST and dtype in PICKED
+        few = places is None and part.kept < part.length and part.kept <= TOPK and dtype in PICKED
         size = part.kept if few else part.length
         values, found = self._span("v", dtype, size), self._span("p", "int32", size)
         fields: dict[str, object] = {"k": size, "least": not down} if few else {"descending": down}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from maiacc_passes.ir.graph import Op
 from maiacc_passes.ir.types import Element
 from maiacc_passes.ir.vocabulary.reductions import highest, lowest
+from maiacc_passes.kernel.limits import TOPK
 from maiacc_passes.kernel.model import Node, Word
 from maiacc_passes.lowering.chunked_words import Span
 
@@ -16,9 +17,6 @@ SORTED = frozenset(
     | {"int32", "uint32", "int64", "uint64"}
 )
 PICKED = SORTED - {"uint16", "uint32", "uint64"}
-
-#: The most that a word finds of the first.
-MOST = 64
 
 #: Makes a buffer of a tile: name, type, elements of a row.
 Spans = Callable[[str, str, int], Span]
@@ -49,7 +47,7 @@ def best(op: Op, keys: Span, count: int, make: Spans) -> tuple[list[Node], Span,
     order = (0, 2, 1)
     dtype = keys.buffer.dtype
     direction = descending(op)
-    if op.name == "topk" and count <= MOST and dtype in PICKED:
+    if op.name == "topk" and count <= TOPK and dtype in PICKED:
         values, places = make("v", dtype, count), make("p", "int32", count)
         fields: dict[str, object] = {"k": count, "least": not direction}
         kind = "topk"

@@ -23,19 +23,18 @@ from maiacc_passes.ir.graph import Location, Op
 from maiacc_passes.ir.types import Element
 from maiacc_passes.ir.vocabulary.reductions import lowest
 from maiacc_passes.kernel.limits import DMA_BYTES
-from maiacc_passes.kernel.model import Buffer, Kernel, Node, Word
+from maiacc_passes.kernel.model import Buffer, Kernel, Word
 from maiacc_passes.kernel.views import Side, strided
 from maiacc_passes.lowering import pools_index
 from maiacc_passes.lowering.access import Access
 from maiacc_passes.lowering.chunked_alone import copied, dense_input
-from maiacc_passes.lowering.chunked_fit import around, fitting_tiles, stored
+from maiacc_passes.lowering.chunked_fit import Nest, around, fitting_tiles, stored
 from maiacc_passes.lowering.chunked_words import (
     Span,
     checked_type,
     fits_number,
     masked,
     moved,
-    span,
     started,
 )
 from maiacc_passes.lowering.fitting import RETRIED
@@ -180,19 +179,10 @@ def _kernel(pool: Pool, group: Group) -> Kernel:
     return fitting_tiles(group.machine, [w.outs for w in pool.windows], room, make)
 
 
-class _Maker:
+class _Maker(Nest):
     def __init__(self, pool: Pool, tiling: Tiling) -> None:
+        super().__init__(pool.op, tiling)
         self.pool = pool
-        self.tiling = tiling
-        self.location: Location = pool.op.location
-        self.words: list[Node] = []
-        self.buffers: list[Buffer] = []
-
-    def span(self, name: str, dtype: str, sizes: Sequence[int]) -> Span:
-        """A new buffer of the innermost loop."""
-        made = span(name, dtype, sizes)
-        self.buffers.append(made.buffer)
-        return made
 
     def kernel(self, name: str, location: Location) -> Kernel:
         """The kernel. Raises ``IRError`` E1501, E1502."""

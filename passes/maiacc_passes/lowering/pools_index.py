@@ -15,13 +15,13 @@ from collections.abc import Sequence
 from math import prod
 
 from maiacc_passes.ir.errors import IRError
-from maiacc_passes.ir.graph import Location, Op
+from maiacc_passes.ir.graph import Op
 from maiacc_passes.ir.vocabulary.reductions import lowest
 from maiacc_passes.kernel.limits import DMA_BYTES
-from maiacc_passes.kernel.model import Axis, Buffer, Dim, Kernel, Node, View, Word
+from maiacc_passes.kernel.model import Axis, Buffer, Dim, Kernel, View, Word
 from maiacc_passes.kernel.views import Side, strided
 from maiacc_passes.lowering.access import Access
-from maiacc_passes.lowering.chunked_fit import around, fitting_tiles, stored
+from maiacc_passes.lowering.chunked_fit import Nest, fitting_tiles, stored
 from maiacc_passes.lowering.chunked_words import (
     FAR,
     Span,
@@ -32,7 +32,6 @@ from maiacc_passes.lowering.chunked_words import (
     mapped,
     masked,
     moved,
-    span,
     started,
 )
 from maiacc_passes.lowering.group import Group
@@ -60,28 +59,18 @@ def lower_argmax(group: Group, op: Op, source: Access, windows: Sequence[Window]
     return [fitting_tiles(machine, [w.outs for w in windows], room, make)]
 
 
-class _Maker:
+class _Maker(Nest):
     def __init__(
         self, group: Group, op: Op, source: Access, windows: Sequence[Window], tiling: Tiling
     ) -> None:
+        super().__init__(op, tiling)
         value = op.operands[0]
         assert value is not None
         self.group = group
-        self.op = op
         self.source = source
         self.windows = windows
-        self.tiling = tiling
-        self.location: Location = op.location
         self.element = checked_type(op, value)
         self.low = float(lowest(self.element))
-        self.words: list[Node] = []
-        self.buffers: list[Buffer] = []
-
-    def span(self, name: str, dtype: str, sizes: Sequence[int]) -> Span:
-        """A new buffer of the innermost loop."""
-        made = span(name, dtype, sizes)
-        self.buffers.append(made.buffer)
-        return made
 
     def kernel(self) -> Kernel:
         """The kernel. Raises ``IRError`` E1501, E1502."""
@@ -94,8 +83,7 @@ class _Maker:
         for result, found in zip(self.op.results, (values, index), strict=True):
             if result in self.group.outputs:
                 self._store(found, self.group.outputs[result])
-        name, title = self.group.name, self.op.name
-        return around(self.tiling, name, title, self.location, self.words, self.buffers)
+        return self.around(self.group.name)
 
     def _moved(self, found: Span, dtype: str, compute: str) -> Span:
         made = self.span("y", dtype, found.sizes)

@@ -23,7 +23,7 @@ from math import prod
 
 from maiacc_isa.machine import Machine
 from maiacc_passes.ir.graph import Op
-from maiacc_passes.kernel.limits import DIMS, DMA_BYTES
+from maiacc_passes.kernel.limits import DIMS, DMA_BYTES, SUM
 from maiacc_passes.lowering.access import Access
 from maiacc_passes.lowering.choosing import even
 from maiacc_passes.lowering.operands import Operand
@@ -99,7 +99,7 @@ def tilings_of(job: Joined, machine: Machine, rate: int) -> Iterator[Tiling]:
         for columns in (1, 2, 4, 8, 16, 32):
             if rows * columns * classes > blocks:
                 continue
-            for depth in (1 << 16, 256, 64, 16):
+            for depth in (SUM, 256, 64, 16):
                 tiles = list(extents)
                 tiles[BATCH], tiles[OUT] = 1, even(extents[OUT], rows * block)
                 left = columns * block
