@@ -26,6 +26,9 @@ VARIABLE = "MAIACC_CACHE"
 ENTRY_LIMIT = 64 << 20
 FOLDER_LIMIT = 256 << 20
 
+#: Most entries: every new one looks at the ages of all.
+NUMBER_LIMIT = 2048
+
 #: How every entry begins; the SHA-256 of its content follows.
 MAGIC = b"maiacc cache 1\n"
 
@@ -146,16 +149,17 @@ def put(kind: str, name: str, content: bytes) -> None:
 
 
 def _prune(place: Path) -> None:
-    """Removes the oldest entries until the folder is small enough."""
+    """Removes the oldest entries until the folder is small enough, and they are few enough."""
     entries = []
-    for path in place.iterdir():
-        with suppress(OSError):
-            found = path.lstat()
-            entries.append((found.st_mtime, found.st_size, path))
-    total = sum(size for _, size, _ in entries)
-    for _, size, path in sorted(entries, key=lambda entry: entry[:2]):
-        if total <= FOLDER_LIMIT:
+    with os.scandir(place) as found:
+        for item in found:
+            with suppress(OSError):
+                seen = item.stat(follow_symlinks=False)
+                entries.append((seen.st_mtime, seen.st_size, item.path))
+    total, number = sum(size for _, size, _ in entries), len(entries)
+    for _, size, path in sorted(entries):
+        if total <= FOLDER_LIMIT and number <= NUMBER_LIMIT:
             return
         with suppress(OSError):
-            path.unlink()
-            total -= size
+            os.unlink(path)
+            total, number = total - size, number - 1

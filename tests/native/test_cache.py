@@ -225,6 +225,16 @@ def test_the_oldest_entries_go_first(place: Path) -> None:
     assert kept == {f"kind-{name}" for name in (*names[3:], cache.key("last"))}
 
 
+def test_there_are_never_too_many_entries(place: Path) -> None:
+    names = [cache.key(str(n)) for n in range(5)]
+    os.utime(entry(place), (1, 1))
+    with mock.patch.object(cache, "NUMBER_LIMIT", 3):
+        for number, name in enumerate(names):
+            cache.put("kind", name, CONTENT)
+            os.utime(place / f"kind-{name}", (10 + number, 10 + number))
+    assert {path.name for path in place.iterdir()} == {f"kind-{name}" for name in names[2:]}
+
+
 def test_a_full_disk_is_no_trouble(place: Path) -> None:
     before = entry(place).read_bytes()
     for function in ("replace", "fdopen"):
