@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from maiacc_isa.program import Block, If, Node, Program, While
+from maiacc_isa.program import Block, Call, If, Node, Program, While
 from maiacc_sim.scalars import REGISTER, Sources, read
 from maiacc_sim.system import System
 from maiacc_sim.traps import Trap
@@ -19,9 +19,9 @@ def blocks_in_order(
     chips' control processors (``sources``, by instance number). Raises ``Trap`` scalar_unset, and
     interval where chips do not agree or a `while` takes too many turns.
     """
-    chips = [i.number for i in system.instances if i.role == "chip"]
 
     def holds(reg: int) -> bool:
+        chips = [i.number for i in system.instances if i.role == "chip"]
         values = {read(program.blocks[0], sources[number], REGISTER + reg) != 0 for number in chips}
         if len(values) > 1:
             raise Trap("interval", "the chips do not agree on a condition of the control graph")
@@ -41,4 +41,6 @@ def blocks_in_order(
             else:
                 yield program.block(node.block)
 
-    yield from walk(program.control)
+    if len(program.control) == 1 and isinstance(program.control[0], Call):
+        return iter([program.block(program.control[0].block)])
+    return walk(program.control)

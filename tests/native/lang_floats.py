@@ -29,7 +29,7 @@ from maiacc_sim.native.lang.operations import (
     lanes_from,
     lshr_lanes,
     magnitude,
-    nan_lanes,
+    one_nan,
     rint,
     shuffle,
     sqrt,
@@ -104,8 +104,7 @@ def vectors(x: Array[f32], y: Array[f32], out: Array[f32]) -> i64:
     found = 0
     if any_lane(a > 100.0):
         found |= 1
-    if any_lane(nan_lanes(a)):
-        found |= 2
+    one_nan(a, 0x7FC00000).store(out, 136)
     return found
 
 

@@ -64,7 +64,7 @@ def test_vectors_of_floats() -> None:
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(2, 16)).astype(np.float32)
     x[3], x[7] = 0, -0.0
-    out = np.zeros(144, np.float32)
+    out = np.zeros(152, np.float32)
     assert call("vectors", x, y, out) == 0
     order = (0, 16, 1, 17, 2, 18, 3, 19, 31, 30, 15, 14, 8, 9, 24, 25)
     fused = (x.astype(np.longdouble) * y + x).astype(np.float32)
@@ -75,8 +75,22 @@ def test_vectors_of_floats() -> None:
     assert out[128] == x[5]
     x[9] = np.inf
     assert call("vectors", x, y, out) == 1
-    x.view(np.uint32)[9] = 0xFF800001  # a signalling NaN
-    assert call("vectors", x, y, out) == 2
+    # Quiet and signalling NaNs become one; what is no NaN stays to the bit.
+    codes = [
+        0xFF800001,
+        0x7FC00001,
+        0xFFFFFFFF,
+        0x7F800000,
+        0xFF800000,
+        0,
+        0x80000000,
+        1,
+        0x80000001,
+    ]
+    x.view(np.uint32)[: len(codes)] = codes
+    call("vectors", x, y, out)
+    wanted = [0x7FC00000] * 3 + x.view(np.uint32)[3:].tolist()
+    assert out[136:].view(np.uint32).tolist() == wanted
 
 
 def test_vectors_of_integers() -> None:

@@ -77,16 +77,15 @@ class Fallback:
     def check_over(self) -> None:
         """Raises ``Trap`` deadlock if the block is not at its end though nothing can go on."""
         m = self.machine
-        waiting = m.state.queues["count"].nonzero()[0]
-        controls = m.state.instances["control"]
-        if not len(waiting) and controls["done"].all():
+        waiting, over = m.state.waiting, m.state.done
+        if not np.count_nonzero(waiting) and np.count_nonzero(over) == len(over):
             return
-        stops = [self._stopped(int(position)) for position in waiting]
+        stops = [self._stopped(position) for position in waiting.nonzero()[0].tolist()]
         for i in m.system.instances:
-            if not controls[i.number]["done"]:
+            if not over[i.number]:
                 control = self._control(i.number)
                 stops.append(Stop(control.of, control.index, control.iteration))
-        done = frozenset(np.flatnonzero(controls["done"]).tolist())
+        done = frozenset(np.flatnonzero(over).tolist())
         held = m.counters
         raise explain(m.program, self.image.wiring, lambda n: int(held[n]), stops, done)
 

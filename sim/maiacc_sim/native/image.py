@@ -17,7 +17,7 @@ from maiacc_isa.program import Block
 from maiacc_isa.spec import BitField
 from maiacc_isa.tables import Chain, Descriptor
 from maiacc_isa.word import Word
-from maiacc_sim.code import Step, steps
+from maiacc_sim.code import Do, Step, steps
 from maiacc_sim.native import records
 from maiacc_sim.native.arrays import Records, blank, numbers, offsets
 from maiacc_sim.native.codes import OPERANDS, SLOT
@@ -205,12 +205,23 @@ class BlockImage:
         return numbers(self.steps[row.name].ctypes.data for row in rows)
 
     @cached_property
+    def counters(self) -> NDArray[np.int64]:
+        """Tokens, by counter, while the block is executed."""
+        return np.zeros_like(self.initial)
+
+    @cached_property
+    def loads(self) -> bool:
+        """Whether control processors load scalars."""
+        return any(step.do is Do.SLD for found in self.plain_steps.values() for step in found)
+
+    @cached_property
     def _shown(self) -> dict[str, Any]:
         names = ("words", "descs", "chains", "lists", "entries", "wakes", "chips_of")
         found: dict[str, Any] = {name: getattr(self, name).ctypes.data for name in names}
         found["members"], found["mask_at"] = self.members.ctypes.data, self.mask_at.ctypes.data
         tables = self.tables.ctypes.data, self.table_at.ctypes.data, len(self.block.tables)
         found["tables"] = tables
+        found["counters"] = self.counters.ctypes.data
         found["word_count"] = len(self.block.words)
         found["desc_count"] = len(self.block.descriptors)
         return found

@@ -19,6 +19,7 @@ from maiacc_isa.program import Program
 from maiacc_sim.control_graph import blocks_in_order
 from maiacc_sim.executor import Executor
 from maiacc_sim.machine import Limits
+from maiacc_sim.native.bindings import Bindings
 from maiacc_sim.native.core import library
 from maiacc_sim.native.fallback import Fallback
 from maiacc_sim.native.image import BlockImage, block_image
@@ -76,6 +77,7 @@ class NativeMachine:
         self.asked: Counter[str] = Counter()
         self.log: Log = {}
         self._weights = False
+        self._bindings = Bindings(program, self.memories)
         self._once = written_once(program)
         self._images: dict[str, BlockImage] = {}
         self._enter = library("values").function("run_thread")
@@ -92,8 +94,10 @@ class NativeMachine:
         """
         self.parameters = check_parameters(self.program, parameters or {})
         self.memories.forget()
-        self.memories.renew()
-        give_inputs(self.program, self.memories, inputs)
+        outputs = self._bindings.exchange(inputs)
+        if outputs is None:
+            self.memories.renew()
+            give_inputs(self.program, self.memories, inputs)
         if not self._weights:
             load_weights(self.program, self.memories)
             self._weights = True
@@ -104,8 +108,9 @@ class NativeMachine:
                 image = self._images[block.name] = block_image(block, self.system)
                 mark_copied(image, self._once)
             self._execute(self._images[block.name])
-        words = sum(int(s.record[0]["executed"]) for s in self.state.scratch)
-        outputs = read_outputs(self.program, self.memories)
+        words = sum(int(count[0]) for count in self.state.executed)
+        if outputs is None:
+            outputs = read_outputs(self.program, self.memories)
         return Executed(outputs, self.log, self.memories, words, self.asked)
 
     def _execute(self, image: BlockImage) -> None:
@@ -120,7 +125,11 @@ class NativeMachine:
             reasons = self._threads()
             if SPENT in reasons:
                 raise self._spent()
-            state.take_logs(self.log)
+            if image.loads:
+                state.take_logs(self.log)
+            if all(reason == OVER for reason in reasons):
+                fallback.check_over()
+                return
             # Two threads may stop at the same word: one takes an instance that the other has
             # already given back.
             records = [
@@ -128,9 +137,6 @@ class NativeMachine:
             ]
             for instance, queue in sorted({(int(r["instance"]), int(r["queue"])) for r in records}):
                 fallback.help(instance, queue)
-            if all(reason == OVER for reason in reasons):
-                fallback.check_over()
-                return
 
     def _run_thread(self, machine: int, thread: int) -> int:
         """Lets the calling thread work, in the usual mode of its float unit."""
@@ -143,8 +149,8 @@ class NativeMachine:
     def _threads(self) -> list[int]:
         """Lets all threads work until they return; says why each did."""
         machine, scratch = self.state.address, self.state.scratch
-        for each in scratch:
-            each.record["fuel"] = FUEL
+        for fuel in self.state.fuel:
+            fuel[0] = FUEL
         if len(scratch) == 1:
             return [self._run_thread(machine, scratch[0].address)]
         reasons = [OVER] * len(scratch)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from maiacc_isa.load import load
 from maiacc_isa.program import Program
 from maiacc_sim.native import records, state
-from maiacc_sim.native.arrays import Records, blank, numbers
+from maiacc_sim.native.arrays import Records, blank, columns, numbers
 from maiacc_sim.native.codes import SOURCES
 from maiacc_sim.native.format_records import formats
 from maiacc_sim.native.image import BlockImage
@@ -60,6 +60,8 @@ class MachineState:
         self._instances()
         self._record()
         self.scratch = [self._scratch() for _ in range(threads)]
+        self.executed = [scratch.record["executed"] for scratch in self.scratch]
+        self.fuel = [scratch.record["fuel"] for scratch in self.scratch]
 
     def _instances(self) -> None:
         roles = load().roles
@@ -80,7 +82,21 @@ class MachineState:
             for code, value in i.ids.items():
                 r["control"]["sources"]["value"][code] = value
                 r["control"]["sources"]["known"][code] = 1
-        self._ids = self.instances["control"]["sources"].copy()
+        controls = self.instances["control"]
+        self.done, self.logged, self.waiting = (
+            controls["done"],
+            controls["logged"],
+            self.queues["count"],
+        )
+        self._sources = columns(self.instances, "control.sources")
+        self._ids = self._sources.copy()
+        self._zeroed = [
+            columns(self.queues, "", "head", "executed"),
+            columns(self.instances, "control", "at", "logged"),
+            columns(self.record, "", "ready_head", "ready_tail"),
+            self.states,
+            self.flags,
+        ]
 
     def _record(self) -> None:
         m, machine = self.record[0], self.program.machine
@@ -151,29 +167,20 @@ class MachineState:
         for number, value in parameters.items():
             self.params[number] = value
         self.record[0]["max_steps"] = max_steps
-        self.instances["control"]["sources"] = self._ids
-        self.instances["control"]["logged"] = 0
-        for scratch in self.scratch:
-            scratch.record["executed"] = 0
+        self._sources[:] = self._ids
+        for count in self.executed:
+            count[0] = 0
 
     def begin(self, image: BlockImage) -> NDArray[np.int64]:
         """Every queue empty, every counter with its first tokens; these counters."""
-        m = self.record[0]
-        counters = image.initial.copy()
         if image is not self._shown:
-            image.show(m)
+            image.show(self.record[0])
             self.instances["steps"] = image.step_addresses[self.instances["role"]]
             self._shown = image
-        m["counters"] = counters.ctypes.data
-        for name in ("head", "count", "barriers", "arrived", "met", "executed"):
-            self.queues[name] = 0
-        controls = self.instances["control"]
-        for name in ("at", "walked", "done", "depth"):
-            controls[name] = 0
-        m["ready_head"] = m["ready_tail"] = 0
-        self.states[:] = 0
-        self.flags[:] = 0
-        return counters
+        image.counters[:] = image.initial
+        for view in self._zeroed:
+            view.fill(0)
+        return image.counters
 
     def go_on(self) -> None:
         """Takes back the order to all threads to return."""
@@ -181,11 +188,10 @@ class MachineState:
 
     def take_logs(self, log: dict[int, list[int]]) -> None:
         """Moves loaded scalars from the records to a log."""
-        logged = self.instances["control"]["logged"]
-        for number in logged.nonzero()[0].tolist():
-            found = self.logs[number, : logged[number]].tolist()
+        for number in self.logged.nonzero()[0].tolist():
+            found = self.logs[number, : self.logged[number]].tolist()
             log.setdefault(number, []).extend(found)
-            self.instances[number]["control"]["logged"] = 0
+            self.logged[number] = 0
 
     def sources(self, number: int) -> Sources:
         """The sources of a control processor, as Python has them."""

@@ -17,13 +17,13 @@ from maiacc_sim.native.toolchain.float_mode import EXPORTS, text_for
 from maiacc_sim.native.toolchain.host import host
 from maiacc_sim.native.values import families, schedule
 from maiacc_sim.native.values.float_stages import float_rows
-from maiacc_sim.native.values.functions import FUNCTION_LANES
+from maiacc_sim.native.values.functions import SEVERAL
 
 
 @cache
 def roots() -> dict[str, Any]:
     """All exported functions, by symbol."""
-    rows = float_rows(FUNCTION_LANES).values()
+    rows = float_rows(SEVERAL).values()
     found = (schedule.run_thread, schedule.start_block, engine.run_events, *families.KERNELS, *rows)
     return {function.symbol: function for function in found}
 

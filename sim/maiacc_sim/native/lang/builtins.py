@@ -170,18 +170,27 @@ def _unordered(b: Body, x: Value) -> Value:
     return b.compare("uno", x, x)
 
 
-@builtin(operations.nan_lanes)
-def _nan_lanes(b: Body, x: Value) -> Value:
-    mask = Vector(BOOL, 16)
-    if host().lanes == 16:
-        name = "llvm.x86.avx512.fpclass.ps.512"
-        kind = x.kind.memory  # type: ignore[union-attr]
-        b.module.declared.add(f"declare <16 x i1> @{name}({kind}, i32)")
-        # Quiet and signalling ones.
-        return b.give(mask, f"call <16 x i1> @{name}({kind} {x.ref}, i32 129)")
+#: For the instruction that repairs numbers by their class, four bits each: of quiet and signalling
+#: NaNs what is there stays, all others are copied.
+_OTHERS = 0x11111100
+
+
+@builtin(operations.one_nan)
+def _one_nan(b: Body, x: Value, nan: Any) -> Value:
     whole = Vector(I32, 16)
-    size = b.binary("and", b.cast("bitcast", x, whole), constant(whole, 0x7FFFFFFF))
-    return b.compare("sgt", size, constant(whole, 0x7F800000))
+    wanted = constant(whole, nan)
+    if host().lanes == 16:
+        name = "llvm.x86.avx512.mask.fixupimm.ps.512"
+        kind, bits = x.kind.memory, whole.memory  # type: ignore[union-attr]
+        b.module.declared.add(f"declare {kind} @{name}({kind}, {kind}, {bits}, i32, i16, i32)")
+        kept = b.cast("bitcast", wanted, x.kind)
+        table = constant(whole, _OTHERS)
+        args = f"{kind} {kept.ref}, {kind} {x.ref}, {bits} {table.ref}, i32 0, i16 -1, i32 4"
+        return b.give(x.kind, f"call {kind} @{name}({args})")
+    raw = b.cast("bitcast", x, whole)
+    size = b.binary("and", raw, constant(whole, 0x7FFFFFFF))
+    is_nan = b.compare("sgt", size, constant(whole, 0x7F800000))
+    return b.cast("bitcast", b.choose(is_nan, wanted, raw), x.kind)
 
 
 @builtin(operations.scaled)

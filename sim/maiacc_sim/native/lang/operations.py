@@ -154,9 +154,10 @@ def unordered(x: Any) -> Any:
     not_here()
 
 
-def nan_lanes(x: f32x16) -> Mask:
-    """Which lanes are NaNs, told by their bits: LLVM takes the bits of a NaN that an operation
-    produced for arbitrary, and has been seen to ask about its operand instead."""
+def one_nan(x: f32x16, nan: int) -> f32x16:
+    """Numbers with a NaN of these bits in place of every NaN. They are told by their bits: LLVM
+    takes the bits of a NaN that an operation produced for arbitrary, and has been seen to ask about
+    its operand instead."""
     not_here()
 
 

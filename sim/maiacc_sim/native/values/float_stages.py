@@ -19,7 +19,6 @@ from maiacc_sim.native.lang.operations import (
     lshr,
     magnitude,
     rint,
-    smallest,
     sqrt,
     trunc,
     unordered,
@@ -211,6 +210,11 @@ _LANES: tuple[Any, ...] = (
 FLOAT_LANES: dict[str, Any] = {f.python.__name__.rstrip("_"): f for f in _LANES}
 
 
+#: Vectors that functions of many steps work on in turn. The steps of one wait for each other; what
+#: waits fills the processor's queue, so that going through one after the other leaves it idle.
+TOGETHER = 4
+
+
 def _loop(stage: str, lanes: Any) -> Any:
     """A stage over a row: n is a multiple of 16."""
 
@@ -222,30 +226,25 @@ def _loop(stage: str, lanes: Any) -> Any:
     return row
 
 
-def _paired_loop(stage: str, lanes: Any) -> Any:
-    """As ``_loop`` for stages of many steps that wait for each other: 32 numbers at a time, so that
-    one half can go on while the other waits."""
+def _loop_of_several(stage: str, several: Any) -> Any:
+    """As ``_loop``, ``TOGETHER`` vectors at a time."""
 
     @native(name=f"row_{stage}", export=True)
     def row(x: Array[f32], y: Array[f32], z: Array[f32], out: Array[f32], n: i64) -> None:
-        for i in range(0, n, 32):
-            j = smallest(i + 16, n - 16)
-            one = lanes(f32x16.load(x, i), f32x16.load(y, i), f32x16.load(z, i))
-            two = lanes(f32x16.load(x, j), f32x16.load(y, j), f32x16.load(z, j))
-            one.store(out, i)
-            two.store(out, j)
+        for i in range(0, n, 16 * TOGETHER):
+            several(x, y, z, out, i, n - 16)
 
     return row
 
 
 def float_rows(functions: dict[str, Any]) -> dict[str, Any]:
-    """The rows of all stages of class float by name; ``functions`` are the lanes of those that
-    ``functions.fn`` defines."""
+    """The rows of all stages of class float by name; ``functions`` are those of ``functions.fn``,
+    on some vectors."""
     found = {}
     for stage in load().stages.values():
         if "float" in stage.classes:
             if stage.function is None:
                 found[stage.name] = _loop(stage.name, FLOAT_LANES[stage.name])
             else:
-                found[stage.name] = _paired_loop(stage.name, functions[stage.function])
+                found[stage.name] = _loop_of_several(stage.name, functions[stage.function])
     return found

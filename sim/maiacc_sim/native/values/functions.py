@@ -25,8 +25,9 @@ from maiacc_isa.function_rows import (
 from maiacc_isa.functions import load
 from maiacc_sim.native.lang.emit import Body, Value, constant
 from maiacc_sim.native.lang.functions import NativeFunction, Need, given
-from maiacc_sim.native.lang.names import f32x16
+from maiacc_sim.native.lang.names import Array, f32, i64
 from maiacc_sim.native.lang.types import BOOL, F32, I32, I64, Vector
+from maiacc_sim.native.values.float_stages import TOGETHER
 from maiacc_sim.native.values.function_ops import (
     HAS_SCALED,
     asuint,
@@ -136,12 +137,16 @@ class _Writer:
         self.names: dict[str, Value] = {}
         self.function = function
 
-    def write(self, args: list[Value]) -> Value:
-        """The result for some arguments, NaNs as they come."""
-        self.names = {name: arg for (name, _), arg in zip(self.function.params, args, strict=True)}
+    def write(self, sets: list[list[Value]]) -> list[Value]:
+        """The results for some sets of arguments, NaNs as they come. Each statement is written for
+        all of them before the next one is."""
+        params = [name for name, _ in self.function.params]
+        known = [dict(zip(params, args, strict=True)) for args in sets]
         for statement in self.function.statements:
-            self.names[statement.target] = self.value(statement.expr)
-        return self.names["return"]
+            for names in known:
+                self.names = names
+                names[statement.target] = self.value(statement.expr)
+        return [names["return"] for names in known]
 
     def value(self, expr: Expr | Product) -> Value:
         b = self.body
@@ -168,7 +173,8 @@ class _Writer:
         if isinstance(expr, Apply):
             return OPS[expr.op](b, self.need, *args)
         assert isinstance(expr, Call)
-        return self._canonical(_Writer(b, self.need, load().functions[expr.function]).write(args))
+        (found,) = _Writer(b, self.need, load().functions[expr.function]).write([args])
+        return self._canonical(found)
 
     def _canonical(self, value: Value) -> Value:
         if value.kind != KINDS["f32"]:
@@ -232,23 +238,35 @@ def gathered(b: Body, kind: Vector, table: Value, index: Value) -> Value:
     return result
 
 
-def _lanes(function: Function) -> Any:
-    def write(body: Body, need: Need) -> None:
-        args = list(body.params.values())[: len(function.params)]
-        writer = _Writer(body, need, function)
-        body.leave(writer._canonical(writer.write(args)))
+def _several(function: Function) -> Any:
+    def write(b: Body, need: Need) -> None:
+        arrays = [b.params[name] for name in "xyz"][: len(function.params)]
+        kind = KINDS["f32"]
+        places = []
+        for number in range(TOGETHER):
+            at = b.binary("add", b.params["i"], constant(I64, 16 * number))
+            last = b.params["last"]
+            places.append(b.choose(b.compare("slt", at, last), at, last))
+        sets = [
+            [b.load(Value(kind, b.element(array, at).ref)) for array in arrays] for at in places
+        ]
+        writer = _Writer(b, need, function)
+        for at, value in zip(places, writer.write(sets), strict=True):
+            b.store(Value(kind, b.element(b.params["out"], at).ref), writer._canonical(value))
+        b.leave()
 
-    @given(write, name=f"function_{function.name}", inline=True)
-    def lanes(x: f32x16, y: f32x16, z: f32x16) -> f32x16:
-        """The function on 16 numbers; what it does not take it does not read."""
-        return x
+    @given(write, name=f"several_{function.name}", inline=True)
+    def several(
+        x: Array[f32], y: Array[f32], z: Array[f32], out: Array[f32], i: i64, last: i64
+    ) -> None:
+        """The function on ``TOGETHER`` vectors from element i on, none behind the last."""
 
-    return lanes
+    return several
 
 
-#: The lanes of every function of class float, by name.
-FUNCTION_LANES: dict[str, Any] = {
-    function.name: _lanes(function)
+#: The functions of class float on some vectors, by name.
+SEVERAL: dict[str, Any] = {
+    function.name: _several(function)
     for function in load().functions.values()
     if {kind for _, kind in function.params} == {"f32"}
 }

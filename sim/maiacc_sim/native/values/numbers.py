@@ -35,7 +35,7 @@ from maiacc_sim.native.lang.operations import (
     lshr,
     lshr_lanes,
     magnitude,
-    nan_lanes,
+    one_nan,
     pointer,
     set_bytes,
     unordered,
@@ -53,8 +53,7 @@ FLOAT, INT, BOOL, SCALE, META = 0, 1, 2, 3, 4
 @native(inline=True)
 def canonical(x: f32x16) -> f32x16:
     """Every NaN becomes the one NaN."""
-    # Chosen among integers: LLVM might keep x, whose bits it takes for arbitrary.
-    return bits(f32x16, choose(nan_lanes(x), i32x16.splat(NAN), bits(i32x16, x)))
+    return one_nan(x, NAN)
 
 
 @native(inline=True)

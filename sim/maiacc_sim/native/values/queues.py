@@ -25,6 +25,10 @@ def all_here(m: Machine, who: Instance, q: Queue, w: Word, position: i64) -> boo
     if q.met != 0:
         return True
     hold(m)
+    if q.met != 0:
+        # The last member came since: what is noted now would be taken for the next barrier.
+        release(m)
+        return True
     q.arrived = 1
     good = True
     count = m.chips if w.group == 0 else m.mask_at[w.group] - m.mask_at[w.group - 1]
