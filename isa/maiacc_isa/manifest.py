@@ -75,6 +75,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     blocks: list[BlockRow]
     control: list[NodeRow]
     members: dict[str, Piece]
+    options: dict[str, str] = {}
 
 
 class BlockNames(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -146,6 +147,7 @@ def manifest_of(
         ],
         control=[_node_row(node) for node in program.control],
         members={name: Piece(size, sha) for name, (size, sha) in digests.items()},
+        options=program.options,
     )
 
 

@@ -138,7 +138,10 @@ class Opening:
         ):
             if len(set(items)) < len(items):
                 raise damaged(f"two {what} have the same name")
-        return pr.Program(machine, tensors, parameters, blocks, control, weights, self._reader.path)
+        return pr.Program(
+            machine, tensors, parameters, blocks, control, weights, self._reader.path,
+            options=manifest.options,
+        )  # fmt: skip
 
     def _machine(self) -> Machine:
         row = self.manifest.machine

@@ -190,7 +190,8 @@ Node = Call | If | While
 
 @dataclass(frozen=True)
 class Program:
-    """A whole program for one machine."""
+    """A whole program for one machine. ``options`` say how a compiler was asked to make it; the
+    program means the same without them."""
 
     machine: Machine
     tensors: tuple[Tensor, ...]
@@ -200,6 +201,7 @@ class Program:
     weights: dict[str, Weights] = field(default_factory=dict)
     file: str | None = None
     places: dict[str, int] = field(default_factory=dict, compare=False)
+    options: dict[str, str] = field(default_factory=dict, compare=False)
 
     def block(self, name: str) -> Block:
         """The block of that name."""

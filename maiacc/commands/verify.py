@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from maiacc.commands.shared import WRONG_VALUES, compiler_options, model_options
+from maiacc.compiling.recorded import BIND, SHAPE, given_with, options_of
 from maiacc.frontend.load import Loaded, load_model
 from maiacc.frontend.model import Settings, import_model
 from maiacc.frontend.options import settings_for
@@ -61,10 +64,11 @@ def command(
 ) -> None:
     """Judge what a compiled model computes, kernel by kernel.
 
-    FILE is a model (.onnx), a text of the IR (.ir), or a program (.maia) with its --model. The
-    model is compiled so that every tensor between kernels is handed out, proven, and run on the
-    simulator. Each kernel is compared with exact arithmetic on the inputs that it had, and has to
-    be within the error bound of its own arithmetic.
+    FILE is a model (.onnx), a text of the IR (.ir), or a program (.maia) with its --model, which
+    is compiled with the same options if no others are given. The model is compiled so that every
+    tensor between kernels is handed out, proven, and run on the simulator. Each kernel is compared
+    with exact arithmetic on the inputs that it had, and has to be within the error bound of its own
+    arithmetic.
 
     Exits with 4 for wrong values; the smallest part of the model that is still wrong is written to
     a file then. With 1, 2, 3 as maiacc compile does.
@@ -81,6 +85,10 @@ def command(
     name = model or source
     machine = load_machine(target or TARGET) if program is None else program.machine
     options = CompileOptions(machine.name, precision, sparsity, sparsity_layers)
+    if program is not None:
+        options = _as_compiled(program, options)
+        shapes = shapes or given_with(program, SHAPE)
+        binds = binds or given_with(program, BIND)
     with refusals(name):
         fresh, loaded, settings = _reader(name, shapes, binds)
         module = fresh()
@@ -102,6 +110,18 @@ def command(
             click.echo(line)
     if found.wrong:
         sys.exit(WRONG_VALUES)
+
+
+def _as_compiled(program: Program, options: CompileOptions) -> CompileOptions:
+    """The options that a program was compiled with, but for those that are given."""
+    context = click.get_current_context()
+    names = ("precision", "sparsity", "sparsity_layers")
+    given = {
+        name: getattr(options, name)
+        for name in names
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    }
+    return replace(options_of(program, program.machine), **given)
 
 
 def _program(path: str) -> Program:

@@ -12,6 +12,7 @@ from maiacc.checking.refusal import EXIT_CODES, refusal
 from maiacc.checking.survey import UNSUPPORTED, nodes_of
 from maiacc.compiler import After, Compiled, Tiled, compile_module
 from maiacc.compiling.faults import internal_error
+from maiacc.compiling.recorded import recorded
 from maiacc.frontend.load import Loaded
 from maiacc.frontend.model import Settings, import_model
 from maiacc.options import CompileOptions
@@ -101,6 +102,7 @@ def build(
     work = expected_work(program, {})
     clock("count")
     _counted(loaded, compiled, work, options)
+    program = replace(program, options=recorded(options, settings))
     if not options.weights:
         program = replace(program, weights={})
     seconds["total"] = clock.total

@@ -20,6 +20,9 @@ from maiacc_passes.ir.weights import Array
 #: Unit roundoff of fp32: a rounding to nearest is off by at most this part of the result.
 UNIT = 2.0**-24
 
+#: What "exact" results are off by themselves, as part of their size: they are worked out in fp64.
+WIDE = 2.0**-53
+
 #: What is larger in size becomes an infinity in fp32.
 OVERFLOW = float(np.finfo(np.float32).max) * (1 + UNIT)
 
@@ -113,7 +116,8 @@ def rounded(exact: Array, bound: Array | None, ulps: float = 0.5) -> Known:
     if bound is None and near is not None:
         return settled(exact, near)
     bound = np.zeros(exact.shape) if bound is None else bound
-    off = bound + ulps * ulp(np.abs(exact) + np.where(np.isinf(bound), 0, bound))
+    reach = np.abs(exact) + np.where(np.isinf(bound), 0, bound)
+    off = bound + ulps * ulp(reach) + reach * WIDE
     return settled(exact, off if near is None else np.where(bound == 0, near, off))
 
 

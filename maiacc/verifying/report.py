@@ -49,6 +49,9 @@ def lines(found: Verified) -> Iterator[str]:
     yield from _table("output", found.outputs)
     yield from found.findings[:3]
     yield from _blame(found)
+    if found.roomy:
+        yield "the machine has no room for all tensors at once: kernels ran with more HBM,"
+        yield "and the outputs of the machine's own program were compared with theirs to the bit"
     good = sum(line.verdict in GOOD for line in found.kernels)
     open_ = sum(line.verdict == UNJUDGED for line in found.kernels)
     judged = sum(line.verdict in GOOD for line in found.outputs)
@@ -108,6 +111,7 @@ def document(found: Verified) -> dict[str, Any]:
             "suspects": list(found.suspects),
         },
         "looks": found.cause,
+        "more_memory": found.roomy,
         "program_differs": list(found.program_differs),
         "reproducer": list(found.reproducer),
         "seconds": {name: round(value, 3) for name, value in found.seconds.items()},

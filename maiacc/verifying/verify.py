@@ -14,6 +14,7 @@ from maiacc.options import CompileOptions
 from maiacc.verifying.chains import LOST, Passes, apart, ends, propagated
 from maiacc.verifying.diagnosing import Piece, given_to, likeness, movable, piece
 from maiacc.verifying.judging import SAME, UNJUDGED, WRONG, Judged, Line
+from maiacc.verifying.keeping import compile_keeping
 from maiacc.verifying.kernels import Kept, kernels
 from maiacc.verifying.known import Known
 from maiacc_isa.errors import MaiaccError
@@ -59,7 +60,9 @@ class Verified:
     ``blamed`` and the kernels that are ``suspects``; ``kernels``, ``ops``, ``passes`` and
     ``outputs`` say what was judged; ``diverging`` is the op of the module, with the kernels that
     were compiled, where the first wrong kernel is. ``deviation`` is the largest error of an output,
-    as part of its largest magnitude. ``seconds`` of the clock by step."""
+    as part of its largest magnitude. ``roomy``: the machine has no room for all tensors at once,
+    so one with more HBM ran the kernels, and its outputs are compared with those of the machine's
+    own program. ``seconds`` of the clock by step."""
 
     kernels: list[Line] = field(default_factory=list)
     ops: list[Line] = field(default_factory=list)
@@ -75,6 +78,7 @@ class Verified:
     reproducer: tuple[str, ...] = ()
     cause: str = ""
     deviation: float = 0.0
+    roomy: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -133,9 +137,12 @@ def verify(asked: Asked, tell: Callable[[str], None] = lambda _: None) -> Verifi
     exact = evaluate(asked.fresh(), asked.inputs, lift=True)
     clock("evaluate")
     tell("compiling")
-    compiled = found.compiled = compile_module(
-        asked.fresh(), asked.machine, keep=True, options=asked.options
-    )
+    compiled, machine = compile_keeping(asked.fresh, asked.machine, asked.options)
+    found.compiled, found.roomy = compiled, machine is not asked.machine
+    if found.roomy and asked.program is None:
+        own = compile_module(asked.fresh(), asked.machine, options=asked.options)
+        asked = replace(asked, program=own.program)
+    asked = replace(asked, machine=machine)
     clock("compile")
     arrays = _run(found, compiled, asked.inputs, tell, clock)
     if arrays is None:

@@ -109,6 +109,15 @@ def test_precision_and_sparsity_are_asked_for(folder: Path) -> None:
     assert re.search(r"sparse +/down/MatMul: pruned, [\d.]+ % of the energy kept", done.out)
 
 
+def test_the_program_says_what_was_asked_for(folder: Path) -> None:
+    assert compiled(folder, "--sparsity", "2:4", "--passes", "canonicalize,cse").code == 0
+    found = open_program(str(folder / "n.maia")).options
+    shapes = {key: value for key, value in found.items() if key.startswith("shape:")}
+    assert shapes
+    asked = {"precision": "model", "sparsity": "2:4", "passes": "canonicalize,cse"}
+    assert found == asked | shapes
+
+
 def test_passes_are_chosen(folder: Path) -> None:
     facts = document(compiled(folder, "--json", "--passes", "canonicalize,cse"))
     assert "recognize" not in facts["seconds"]

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import ml_dtypes
 import numpy as np
 import onnx
 import pytest
-from click.testing import CliRunner
 
-from compile.broken import MINI, conv_model, dense_model, model, node, verified
+from compile.broken import MINI, dense_model, model, node, verified
 from compile.checks import inputs_of, module_of
-from maiacc.commands.verify import command
 from maiacc.compiler import compile_module
 from maiacc.frontend.model import import_model
 from maiacc.verifying.bounds import Bounds
@@ -25,12 +21,10 @@ from maiacc.verifying.known import Known, rounded, stored, ulp
 from maiacc.verifying.made_inputs import made_inputs
 from maiacc.verifying.report import lines
 from maiacc.verifying.verify import Asked, Verified, verify
-from maiacc_isa.container import save
-from maiacc_isa.machine import load_machine
+from maiacc_isa.machine import load_machine, machine_from_values
 from maiacc_passes.ir.graph import Op
 from maiacc_passes.ir.types import ELEMENTS
 from maiacc_passes.ir.weights import Array
-from maiacc_passes.lowering import recipes
 from maiacc_sim.simulate import Options, simulate
 
 UNARY = (
@@ -155,6 +149,42 @@ def test_roundings_of_what_is_exact_are_known() -> None:
     assert np.isinf(far.slack[0]), "an overflow may be one or not"
 
 
+def test_what_is_exact_is_rounded_to_float64_itself() -> None:
+    # Half a unit in the last place, reached exactly, and a quotient that float64 rounds.
+    rng = np.random.default_rng(0)
+    text = (
+        'graph (%0: fp32[4, 4096] "x", %1: fp32[4, 1] "s", %2: fp32[4, 1] "m") -> ("y") {\n'
+        "  %3 = div(%0, %1) : fp32[4, 4096]\n  %4 = div(%2, %1) : fp32[4, 1]\n"
+        "  %5 = sub(%3, %4) : fp32[4, 4096]\n  return(%5)\n}\n"
+    )
+    for _ in range(4):
+        inputs: dict[str, Array] = {
+            "x": rng.normal(size=(4, 4096)).astype(np.float32),
+            "s": rng.uniform(0.5, 2, (4, 1)).astype(np.float32),
+            "m": rng.normal(size=(4, 1)).astype(np.float32),
+        }
+        found = verify(Asked(lambda: module_of(text), MINI, inputs))
+        assert not found.wrong, "\n".join(lines(found))
+
+
+def test_where_not_all_tensors_have_room_a_larger_memory_is_used() -> None:
+    # A row of products, each of which needs the one before: two have to be there at a time.
+    size, steps = 128, 6
+    head = f'graph (%0: fp32[{size}, {size}] "x") -> ("y") {{\n'
+    one = '  %{} = contract(%{}, %0) {{spec="mk,kn->mn"}} : fp32[{}, {}]\n'
+    products = "".join(one.format(n + 1, n, size, size) for n in range(steps))
+    text = f"{head}{products}  return(%{steps})\n}}\n"
+    inputs = inputs_of(module_of(text), 0, True)
+    room = 4 * size * size * 4
+    machine = machine_from_values("small", "", {**MINI.values, "hbm.bytes": room})
+    found = verify(Asked(lambda: module_of(text), machine, inputs))
+    assert not found.wrong, "\n".join(lines(found))
+    assert len(found.kernels) == steps
+    assert found.roomy
+    assert any("more HBM" in line for line in lines(found))
+    assert not verify(Asked(lambda: module_of(text), MINI, inputs)).roomy
+
+
 def test_decisions_that_are_open_are_counted() -> None:
     near = np.float32(0.7)
     text = f"""weight @half : fp32[] = inline [{float(near * near)!r}]
@@ -214,69 +244,3 @@ def test_made_up_indices_exist() -> None:
     indices = made_inputs(import_model(proto), 0)["i"]
     assert 100 < indices.max() < 300
     assert indices.min() >= 0
-
-
-# ---- the command --------------------------------------------------------------------------------
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a model and its program, which is the current one."""
-    monkeypatch.chdir(tmp_path)
-    onnx.save(conv_model(), "conv.onnx")
-    compiled = compile_module(import_model(conv_model()), MINI)
-    save(compiled.program, "conv.maia")
-    return tmp_path
-
-
-@pytest.mark.usefixtures("folder")
-def test_the_command_reports_kernels_ops_passes_and_outputs() -> None:
-    options = ["conv.onnx", "--target", "mini", "--per-op", "--per-pass"]
-    result = CliRunner().invoke(command, options)
-    assert result.exit_code == 0, result.output
-    for word in ("kernel ", "op ", "pass ", "output ", "the_c", "canonicalize", "verified: "):
-        assert word in result.output
-    document = json.loads(CliRunner().invoke(command, [*options, "--json"]).output)
-    assert document["wrong"] is False
-    assert document["verified"] == len(document["kernels"]) > 0
-    assert {line["verdict"] for line in document["ops"]} <= {"ok", "equal"}
-
-
-@pytest.mark.usefixtures("folder")
-def test_a_program_is_compared_with_the_one_that_is_judged() -> None:
-    result = CliRunner().invoke(command, ["conv.maia", "--model", "conv.onnx"])
-    assert result.exit_code == 0, result.output
-    other = conv_model()
-    other.graph.node[2].op_type = "Abs"
-    onnx.save(other, "other.onnx")
-    result = CliRunner().invoke(command, ["conv.maia", "--model", "other.onnx"])
-    assert result.exit_code == 4
-    assert "output y of the program file is not that of the model" in result.output
-
-
-def test_wrong_values_exit_with_4_and_leave_what_reproduces_them(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(recipes.RECIPES, "relu", lambda m, op, xs: m("mov", *xs))
-    options = ["--target", "mini", "--reproducer", "part"]
-    result = CliRunner().invoke(command, ["conv.onnx", *options])
-    assert result.exit_code == 4
-    assert "first wrong kernel: k0, relu" in result.output
-    assert (folder / "part.onnx").exists()
-    again = ["part.onnx", "--target", "mini", "--inputs", "part.npz", "--json"]
-    document = json.loads(CliRunner().invoke(command, again).output)
-    assert document["first"]["op"] == "relu"
-    monkeypatch.undo()
-    monkeypatch.chdir(folder)
-    assert CliRunner().invoke(command, again).exit_code == 0
-
-
-@pytest.mark.usefixtures("folder")
-def test_what_cannot_be_asked_for_is_refused() -> None:
-    runner = CliRunner()
-    for options in (
-        ["conv.maia"],
-        ["conv.onnx", "--model", "conv.onnx"],
-        ["conv.maia", "--model", "conv.onnx", "--target", "maia200"],
-    ):
-        result = runner.invoke(command, options)
-        assert result.exit_code == 2
-        assert "Usage" in result.output
