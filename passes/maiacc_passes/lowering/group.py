@@ -185,15 +185,12 @@ class Group:
                 exprs[value] = found
         roots = [exprs[value] for value in self.outputs]
         writer.count(roots)
-        for value, buffer in self.outputs.items():
+        # Tiles lie as what they are stored to.
+        largest = max(self.outputs, key=lambda value: value.type.size)
+        writer.stored = self._stored(largest)
+        for value in self.outputs:
             expr = exprs[value]
-            dims = self.space.dims(value)
-            target = self.parts.get(value) or whole(buffer, value.type.shape)
-            steps = sorted(
-                ((-abs(step), axis) for axis, step in enumerate(target.strides)),
-            )
-            # A tile lies as what it is stored to.
-            layout = tuple(d for _, axis in steps if (d := dims[axis]) is not None)
+            dims, target, layout = self.space.dims(value), self._target(value), self._stored(value)
             dtype = value.type.dtype
             writer.location = self._maker(value)
             alone = expr.tile is None and expr.uses == 1
@@ -206,6 +203,15 @@ class Group:
                     moved = Expr("mov", (expr,), layout, compute, dtype)
                     tile = writer.get(moved, layout, dtype)
             writer.store(tile, target, dims)
+
+    def _target(self, value: Value) -> Access:
+        return self.parts.get(value) or whole(self.outputs[value], value.type.shape)
+
+    def _stored(self, value: Value) -> tuple[int, ...]:
+        """The dims of what is handed out, in the order in which they lie in memory."""
+        steps = sorted((-abs(step), axis) for axis, step in enumerate(self._target(value).strides))
+        dims = self.space.dims(value)
+        return tuple(d for _, axis in steps if (d := dims[axis]) is not None)
 
     def _maker(self, value: Value) -> Location:
         return self.op.location if value.op is None else value.op.location

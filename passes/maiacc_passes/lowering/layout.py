@@ -18,7 +18,10 @@ from maiacc_passes.lowering.space import ELEMENTWISE
 CONVOLUTIONS = frozenset({"conv", "conv_sparse"})
 
 #: Views and other ops that do not care how their operands lie.
-STRIDED = frozenset({"transpose", "broadcast", "slice", "pool_max", "pool_avg", "pool_sum"})
+STRIDED = frozenset({"transpose", "broadcast", "slice"})
+
+#: Windows, which take either order, and are faster with rows last.
+POOLS = frozenset({"pool_max", "pool_avg", "pool_sum"})
 
 
 def channels_last(group: Op, number: int) -> bool:
@@ -28,7 +31,7 @@ def channels_last(group: Op, number: int) -> bool:
         return False
     if not _makes(group, inner):
         return False
-    return _wanted(result)
+    return _wanted(result, any(_dense(op) for op in list(group.regions[0])[:-1]))
 
 
 def _makes(group: Op, inner: Value) -> bool:
@@ -44,9 +47,10 @@ def _dense(op: Op) -> bool:
     return op.name in CONVOLUTIONS and op.attrs["groups"] == 1
 
 
-def _wanted(result: Value) -> bool:
-    """Whether a convolution reads a value, and nobody minds how it lies."""
-    read = False
+def _wanted(result: Value, natural: bool) -> bool:
+    """Whether a convolution reads a value, and nobody minds how it lies; or one makes it
+    (``natural``), and nobody wants it in another order."""
+    read = pooled = False
     for user in result.uses:
         if user.name != "group":
             return False
@@ -55,9 +59,11 @@ def _wanted(result: Value) -> bool:
                 for op in param.uses:
                     if _dense(op) and op.operands[0] is param:
                         read = True
+                    elif op.name in POOLS:
+                        pooled = True
                     elif op.row.kind not in (*ELEMENTWISE, Kind.REDUCE) and op.name not in STRIDED:
                         return False
-    return read
+    return read or (natural and not pooled)
 
 
 def laid_out(buffer_shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -39,6 +39,8 @@ class Writer:
         self.loads: list[tuple[Word, Buffer]] = []
         self.buffers: list[Buffer] = []
         self.location: Location = NOWHERE
+        #: The dims of the largest result in the order in which they lie in memory, outer ones first.
+        self.stored: tuple[int, ...] = ()
         self._loaded: dict[object, Tile] = {}
         self._free: dict[tuple[str, int], list[Buffer]] = {}
         self._left: dict[Expr, int] = {}
@@ -59,6 +61,12 @@ class Writer:
             buffer = Buffer(f"{name}{len(self.buffers)}", dtype, shape, "tsram")
             self.buffers.append(buffer)
         return Tile(buffer, tuple(dims), self._dense(dims))
+
+    def usual(self, dims: Sequence[int]) -> tuple[int, ...]:
+        """Dims in the order of what is stored, if they all occur there; else as they are."""
+        if not set(dims) <= set(self.stored):
+            return tuple(dims)
+        return tuple(sorted(dims, key=self.stored.index))
 
     def _dense(self, dims: Sequence[int]) -> dict[int, int]:
         strides: dict[int, int] = {}
@@ -248,7 +256,7 @@ class Writer:
                 else:
                     inputs.append(x)
             written.append(Stage(stage.op, tuple(inputs)))
-        layout = tuple(expr.dims if dims is None else dims)
+        layout = self.usual(expr.dims) if dims is None else tuple(dims)
         result = self.tile(dtype or expr.store, layout)
         fields = expr.fields
         chain = Chain(
