@@ -66,6 +66,7 @@ def passes_for(
         Precision(options.precision, measure=options.weights),
         Turns(),
         Hoist(),
+        DeadCode(),
         Fuse(tiles=tiles, whole=machine.space_bytes("tsram") // 48, alone=alone),
     ]
     return passes

@@ -215,4 +215,4 @@ class Maker:
             space.dim((op.result, first + axis)) if size > 1 else None
             for axis, size in enumerate(bias.type.shape)
         ]
-        return leaf(self.writer.load(access, dims, "LD1"))
+        return leaf(self.writer.load(access, dims, "LD1", weights=bias.weight is not None))

@@ -129,7 +129,7 @@ class Group:
         assert access is not None
         constant = value.weight is not None
         tile = writer.load(
-            access, self.space.dims(value), "LD1" if constant else queue, weights=False
+            access, self.space.dims(value), "LD1" if constant else queue, weights=constant
         )
         return leaf(tile)
 

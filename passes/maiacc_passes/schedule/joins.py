@@ -53,7 +53,8 @@ def _queues(kernel: Kernel) -> dict[str, bool]:
     """The queues that a kernel uses, and whether they only load weights."""
     queues: dict[str, bool] = {}
     for word in words_of(kernel.body):
-        queues[word.queue] = queues.get(word.queue, True) and word.weights
+        only = word.weights or word.kind == "sync"
+        queues[word.queue] = queues.get(word.queue, True) and only
     return queues
 
 
