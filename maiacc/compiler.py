@@ -27,6 +27,7 @@ from maiacc_passes.precision import Precision
 from maiacc_passes.pruning import Prune, Pruned
 from maiacc_passes.rounding import Rounded
 from maiacc_passes.schedule.schedule import Placed, schedule
+from maiacc_passes.splitting import SplitK
 
 #: Called after each step with its name and the module.
 After = Callable[[str, Module], None]
@@ -66,6 +67,7 @@ def passes_for(
         Precision(options.precision, measure=options.weights),
         Turns(),
         Hoist(),
+        SplitK(tiles, machine.clusters),
         DeadCode(),
         Fuse(tiles=tiles, whole=machine.space_bytes("tsram") // 48, alone=alone),
     ]

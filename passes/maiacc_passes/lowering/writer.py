@@ -13,21 +13,13 @@ from maiacc_passes.kernel.limits import INPUTS, STAGES
 from maiacc_passes.kernel.model import Axis, Buffer, Chain, Dim, Stage, View, Word
 from maiacc_passes.kernel.views import Side, strided
 from maiacc_passes.lowering.access import Access
+from maiacc_passes.lowering.drains import drained
 from maiacc_passes.lowering.expr import Expr, Tile, constant, leaf
 from maiacc_passes.lowering.specials import special
 from maiacc_passes.lowering.tiling import Tiling
 
 #: A coordinate that no axis has.
 NOWHERE_NEAR = 1 << 31
-
-#: Stages that drain queues can do.
-DRAINED = frozenset({"mov", "add", "mul", "min", "max", "rne"})
-
-#: Types that a drain reads beside accumulators.
-SIDES = frozenset({"fp32", "bf16", "fp16", "int8", "uint8", "int32"})
-
-#: Types that a drain writes.
-RESULTS = SIDES | {"e4m3", "e5m2", "e2m1", "int16"}
 
 
 class Writer:
@@ -39,7 +31,7 @@ class Writer:
         self.loads: list[tuple[Word, Buffer]] = []
         self.buffers: list[Buffer] = []
         self.location: Location = NOWHERE
-        #: The dims of the largest result in the order in which they lie in memory, outer ones first.
+        #: The dims of the largest result, in the order in which they lie in memory.
         self.stored: tuple[int, ...] = ()
         self._loaded: dict[object, Tile] = {}
         self._free: dict[tuple[str, int], list[Buffer]] = {}
@@ -266,8 +258,8 @@ class Writer:
             round=str(fields.get("round", "rne")),
             zero_div=bool(fields.get("zero_div")),
         )
-        drained = _drained(chain, leaves, result)
-        split = max(0, len(layout) - 1) if drained else None
+        by_drain = drained(chain, leaves, result)
+        split = max(0, len(layout) - 1) if by_drain else None
         views = {"d": self.view(result, layout, split)}
         for x, name in names.items():
             assert x.tile is not None
@@ -276,23 +268,9 @@ class Writer:
             number = constant(0.0, expr.compute).tile
             assert number is not None
             views["a"] = self.view(number, layout)
-        kind, queue = ("drain", "DRN") if drained else ("map", "TVP")
+        kind, queue = ("drain", "DRN") if by_drain else ("map", "TVP")
         self.words.append(Word(kind, queue, views, chain, location=self.location))
         expr.tile = result
-
-
-def _drained(chain: Chain, leaves: Sequence[Expr], result: Tile) -> bool:
-    """Whether the drain queue can do a chain: over accumulators, with simple stages."""
-    first = leaves[0].tile if leaves else None
-    if first is None or first.buffer.space != "acc" or chain.dtype != "fp32":
-        return False
-    others = [x.tile for x in leaves[1:]]
-    return (
-        all(stage.op in DRAINED for stage in chain.stages)
-        and all(t is not None and t.buffer.space == "tsram" and t.type in SIDES for t in others)
-        and result.type in RESULTS
-        and len(leaves) == chain.inputs
-    )
 
 
 def _cut(sizes: Sequence[tuple[int, int]], split: int) -> tuple[Sequence[tuple[int, int]], ...]:
