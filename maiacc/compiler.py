@@ -27,6 +27,7 @@ from maiacc_passes.precision import Precision
 from maiacc_passes.pruning import Prune, Pruned
 from maiacc_passes.rounding import Rounded
 from maiacc_passes.schedule.schedule import Placed, schedule
+from maiacc_passes.siblings import Siblings
 from maiacc_passes.splitting import SplitK
 
 #: Called after each step with its name and the module.
@@ -64,6 +65,7 @@ def passes_for(
     prune = Prune(options.sparsity, options.sparsity_layers or "")
     passes += [prune] if options.weights else []
     passes += [
+        Siblings(tiles),
         Precision(options.precision, measure=options.weights),
         Turns(),
         Hoist(),

@@ -18,8 +18,9 @@ from maiacc_passes.lowering.shapes import Product
 from maiacc_passes.lowering.tiling import Tiling, spreads
 from maiacc_passes.schedule.homes import LARGEST
 
-#: Loads that are on their way at once, if memory allows; cycles that a result costs beside.
-SLOTS, TURN = 4, 10
+#: Loads that are on their way at once, if memory allows; cycles that a result costs beside, and a
+#: turn of a loop over sums.
+SLOTS, TURN, STEP = 4, 10, 12
 
 #: Passes of the vector unit over a tile of the result, of ops that take many.
 PASSES = {
@@ -29,6 +30,9 @@ PASSES = {
     "gelu": 9.0,
     "pow": 18.0,
 }
+
+#: Results for each tile of the chip from which on how they are dealt matters more than their sizes.
+MANY = 1 << 16
 
 #: Ways that are tried before a contraction is found not to fit.
 MOST = 24
@@ -59,16 +63,25 @@ class Choice:
         found: dict[Tiling, float] = {}
         block = self.machine.int("ttu.block")
         blocks = self.machine.int("ttu.acc_blocks")
-        for rows in (1, 2, 4, 8, 16):
-            for columns in (1, 2, 3, 4, 6, 8, 16):
+        for rows in (1, 2, 4, 5, 8, 16) if self._large else (1, 2, 4, 8, 16):
+            for columns in (1, 2, 3, 4, 5, 6, 8, 16) if self._large else (1, 2, 3, 4, 6, 8, 16):
                 if rows * columns > blocks:
                     continue
                 for depth in (32, 128, 512, 2048, SUM):
                     self._ways(found, rows * block, columns * block, depth)
+                    if self._large:
+                        self._ways(found, rows * block, columns * block, depth, whole=False)
                     if len(self.product.shape.k) > 1:
                         self._ways(found, rows * block, columns * block, depth, kernel=True)
         yield from sorted(found, key=lambda t: (found[t], t.order, t.tiles))[:MOST]
         yield from self._least()
+
+    @property
+    def _large(self) -> bool:
+        """Whether there are many tiles of a result for each tile of the chip."""
+        shape, extents = self.product.shape, self.product.extents
+        results = prod(extents[d] for d in (*shape.m, *shape.n))
+        return results >= MANY * self.machine.tiles * self.machine.clusters
 
     def _ways(
         self,
@@ -77,9 +90,12 @@ class Choice:
         columns: int,
         depth: int,
         kernel: bool = False,
+        whole: bool = True,
     ) -> None:
         """Enters the ways with tiles of so many rows, columns and sums; with ``kernel`` a tile has
-        all places of a convolution's kernel, so that its input is loaded once for all of them."""
+        all places of a convolution's kernel, so that its input is loaded once for all of them.
+        Tiles are ``whole`` if they can be; where there are many, tiles that stick out may be dealt
+        more evenly."""
         shape, extents = self.product.shape, self.product.extents
         tiles = list(extents)
         for d in shape.batch:
@@ -87,12 +103,13 @@ class Choice:
         step = self.step
         for dims, room, unit in ((shape.m, rows, 1), (shape.n, columns, 1), (shape.k, depth, step)):
             left = room
-            whole = dims[:-1] if kernel and dims == shape.k else ()
-            for d in whole:
+            inside = dims[:-1] if kernel and dims == shape.k else ()
+            for d in inside:
                 left //= extents[d]
             for number, d in enumerate(reversed(dims)):
-                if d not in whole:
-                    tiles[d] = even(extents[d], max(1, left), 1 if number else unit)
+                if d not in inside:
+                    piece = even if whole or dims == shape.k else ragged
+                    tiles[d] = piece(extents[d], max(1, left), 1 if number else unit)
                     left //= tiles[d]
         self._narrow(tiles)
         cut = [d for d in range(len(tiles)) if tiles[d] < extents[d]]
@@ -185,7 +202,8 @@ class Choice:
             csram += out * outer * tiles
         else:
             hbm += out * outer * tiles
-        width, own = float(machine["hbm.bytes_per_cycle"]), machine.int("tile.bytes_per_cycle")
+        width = float(machine["hbm.bytes_per_cycle"]) * float(machine["hbm.efficiency"])
+        own = machine.int("tile.bytes_per_cycle")
         shared_width = machine.int("csram.bytes_per_cycle")
         load = max(hbm / width, port / own, csram / shared_width) / turns
         vector = self.passes * out / 4 / machine.int("tvp.lanes32")
@@ -202,7 +220,7 @@ class Choice:
         drain = out / 4 / machine.int("drain.lanes32")
         exposed = drain * outer if 2 * blocks > machine.int("ttu.acc_blocks") else drain
         tail = exposed + out / own + last
-        return first + turns * pace + cycles + vector + tail + TURN * outer
+        return first + turns * (pace + STEP) + cycles + vector + tail + TURN * outer
 
     def busy(self, tiling: Tiling) -> int:
         """Cycles that the tensor unit needs for a tile."""
@@ -231,6 +249,11 @@ class Choice:
 def is_near(buffer: Buffer) -> bool:
     """Whether a buffer will be in the clusters' memories, if all goes well."""
     return buffer.kind == "temp" and buffer.bytes <= LARGEST
+
+
+def ragged(extent: int, most: int, unit: int = 1) -> int:
+    """A size of at most so much, a multiple of the unit."""
+    return extent if extent <= most else max(unit, most // unit * unit)
 
 
 def even(extent: int, most: int, unit: int = 1) -> int:
