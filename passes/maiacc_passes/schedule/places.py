@@ -23,6 +23,9 @@ LOADS = frozenset({"LD0", "LD1", "CLD"})
 #: Addresses in a tile are multiples of this many bytes.
 UNIT = 64
 
+#: Bytes of weights that get a second slot whatever they are in.
+SMALL = 1 << 14
+
 
 @dataclass
 class Places:
@@ -92,8 +95,10 @@ def place(kernel: Kernel, machine: Machine, high: bool) -> Places:
         if word.kind in ("copy", "turn") and _moved(word.views["d"]) > DMA_BYTES:
             raise _refusal(kernel, machine)
     turning = _turning(kernel)
+    # Kernels have semaphores in common: one slot more, and the next kernel need not wait for it.
+    small = {b for b, loop in declared if loop is not None and b in weights and b.bytes <= SMALL}
     wish = {
-        buffer: 2 if loop in turning and len(queues.get(buffer, ())) > 1 else 1
+        buffer: 2 if buffer in small or (loop in turning and len(queues.get(buffer, ())) > 1) else 1
         for buffer, loop in declared
     }
     capacity = machine.space_bytes("tsram")
