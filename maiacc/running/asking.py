@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import click
 
 from maiacc.options import PRECISIONS
-from maiacc.running.models import is_model
 from maiacc_sim.simulate import ENGINES
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -20,6 +19,14 @@ MAX_MEMORY = 8 << 30
 
 #: More threads than this help nobody.
 MOST_THREADS = 256
+
+#: How names of models end.
+MODEL = ".onnx"
+
+
+def is_model(path: str) -> bool:
+    """Whether a file is one of a model, by its name."""
+    return path.lower().endswith(MODEL)
 
 
 @dataclass

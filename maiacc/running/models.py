@@ -1,4 +1,8 @@
-"""Models that are named where a program is expected: they are compiled, and run at once."""
+"""Models that are named where a program is expected: they are compiled, and run at once.
+
+This loads the compiler, which takes longer than a small program runs: it is imported when there is
+a model.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +17,6 @@ from maiacc.options import TARGET, CompileOptions
 from maiacc.running.modules import refusals
 from maiacc_isa.machine import load_machine
 from maiacc_isa.program import Program
-
-#: How names of models end.
-ENDING = ".onnx"
-
-
-def is_model(path: str) -> bool:
-    """Whether a file is one of a model, by its name."""
-    return path.lower().endswith(ENDING)
 
 
 def compiled(

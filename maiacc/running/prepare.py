@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import threading
@@ -12,9 +13,8 @@ from dataclasses import dataclass
 import click
 
 from maiacc.files import not_the_input, read_program
-from maiacc.running.asking import Request
+from maiacc.running.asking import Request, is_model
 from maiacc.running.inputs import Arrays, gather_inputs
-from maiacc.running.models import compiled, is_model
 from maiacc.running.scalar_logs import read_log
 from maiacc_isa.container import check_weights
 from maiacc_isa.errors import MaiaccError, Place
@@ -102,7 +102,11 @@ def _program(asked: Request, values: bool) -> Program:
     if not is_model(asked.source):
         return read_program(asked.source, asked.target)
     precision = asked.precision or "model"
-    return compiled(asked.source, asked.target, asked.shapes, asked.binds, precision, values)
+    models = importlib.import_module("maiacc.running.models")
+    found: Program = models.compiled(
+        asked.source, asked.target, asked.shapes, asked.binds, precision, values
+    )
+    return found
 
 
 @contextmanager

@@ -23,6 +23,14 @@ def test_help_loads_nothing_heavy() -> None:
     assert "click" in loaded
 
 
+def test_programs_are_run_without_the_compiler() -> None:
+    code = "import maiacc.commands.run, maiacc.commands.profile"
+    done = run([sys.executable, "-X", "importtime", "-c", code])
+    loaded = {line.split("|")[-1].strip() for line in done.err.splitlines() if "|" in line}
+    assert "maiacc_sim.simulate" in loaded
+    assert not loaded & {"maiacc.compiler", "maiacc_passes", "onnx", "llvmlite"}
+
+
 def test_help_lists_every_command() -> None:
     done = maiacc("--help")
     assert done.code == 0
