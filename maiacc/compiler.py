@@ -55,7 +55,7 @@ def passes_for(
     options: CompileOptions, machine: Machine, alone: bool = False
 ) -> list[pipeline.Pass]:
     """The passes that make groups of a module, in their order. Raises ``IRError`` E1413."""
-    tiles = machine.tiles * machine.clusters
+    tiles, block = machine.tiles * machine.clusters, machine.int("ttu.block")
     passes: list[pipeline.Pass]
     if options.passes is None:
         passes = [step.made for step in pipeline.PIPELINE]
@@ -65,11 +65,11 @@ def passes_for(
     prune = Prune(options.sparsity, options.sparsity_layers or "")
     passes += [prune] if options.weights else []
     passes += [
-        Siblings(tiles),
+        Siblings(tiles, block),
         Precision(options.precision, measure=options.weights),
         Turns(),
         Hoist(),
-        SplitK(tiles, machine.clusters),
+        SplitK(tiles, machine.clusters, block),
         DeadCode(),
         Fuse(tiles=tiles, whole=machine.space_bytes("tsram") // 48, alone=alone),
     ]

@@ -21,7 +21,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import prod
 from typing import ClassVar
 
 import numpy as np
@@ -31,18 +30,18 @@ from maiacc_passes.ir.graph import Location, Module, Op, Region, Value
 from maiacc_passes.ir.types import Type, tensor
 from maiacc_passes.ir.vocabulary.contractions import split_spec
 from maiacc_passes.ir.weights import Array, Lazy, Source
-
-#: Rows and columns that a tile takes at a time.
-ROWS, COLUMNS = 128, 32
+from maiacc_passes.pieces import pieces
 
 
 @dataclass(frozen=True)
 class Siblings:
-    """Joins products that have work for fewer than ``tiles`` tiles each."""
+    """Joins products that have work for fewer than ``tiles`` tiles each; ``block`` is the size of
+    the tensor unit's blocks."""
 
     name: ClassVar[str] = "siblings"
     keeps: ClassVar[str] = "bit"
     tiles: int = 36
+    block: int = 32
 
     def run(self, module: Module) -> int:
         """How many products became part of another one."""
@@ -75,8 +74,7 @@ class Siblings:
             return False
         if any(value is not None and value.type.rank != 1 for value in op.operands[2:]):
             return False
-        shape = op.result.type.shape
-        return -(-prod(shape[:-1]) // ROWS) * -(-shape[-1] // COLUMNS) < self.tiles
+        return pieces(op, self.block) < self.tiles
 
 
 def _join(module: Module, region: Region, ops: Sequence[Op]) -> None:

@@ -26,7 +26,6 @@ from __future__ import annotations
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import prod
 from typing import ClassVar
 
 from maiacc_passes.ir.build import Builder
@@ -34,9 +33,7 @@ from maiacc_passes.ir.graph import Module, Op, Value
 from maiacc_passes.ir.table import Kind
 from maiacc_passes.ir.vocabulary.contractions import split_spec
 from maiacc_passes.lowering.space import ELEMENTWISE
-
-#: Rows and columns that a tile takes at a time.
-ROWS, COLUMNS = 128, 32
+from maiacc_passes.pieces import pieces, rows_and_columns, sizes_of
 
 #: A part of a sum has at least so many products, and a multiple of the second.
 LONG, UNIT = 384, 32
@@ -47,13 +44,14 @@ FAR = 8
 
 @dataclass(frozen=True)
 class SplitK:
-    """Cuts sums into ``ways`` parts, those whose results are fewer than ``tiles`` have work
-    with."""
+    """Cuts sums into ``ways`` parts where there is work for fewer than ``tiles`` tiles; ``block``
+    is the size of the tensor unit's blocks."""
 
     name: ClassVar[str] = "splitk"
     keeps: ClassVar[str] = "bound"
     tiles: int = 36
     ways: int = 4
+    block: int = 32
 
     def run(self, module: Module) -> int:
         """How many sums were cut."""
@@ -70,13 +68,12 @@ class SplitK:
         if sums is None or sums[1] % (self.ways * UNIT) or sums[1] < self.ways * LONG:
             return False
         left, right, out = split_spec(str(op.attrs["spec"]))
-        sizes = _sizes(op)
+        sizes = sizes_of(op)
         if any(letter in left and letter in right and sizes[letter] > 1 for letter in out):
             return False
-        rows = prod(sizes[letter] for letter in out if letter in left)
-        columns = prod(sizes[letter] for letter in out if letter not in left)
-        blocks = -(-rows // ROWS) * -(-columns // COLUMNS)
-        return rows >= COLUMNS and self.ways <= blocks < self.tiles and _reads_rows(op)
+        rows, _ = rows_and_columns(op)
+        enough = self.ways <= pieces(op, self.block) < self.tiles
+        return rows >= self.block and enough and _reads_rows(op)
 
     def _cut(self, module: Module, op: Op) -> None:
         left, right, out = split_spec(str(op.attrs["spec"]))
@@ -109,16 +106,7 @@ def _summed(op: Op) -> tuple[str, int] | None:
     """The letter that is summed over, and its size; None if there are several."""
     left, right, out = split_spec(str(op.attrs["spec"]))
     letters = [x for x in left if x in right and x not in out]
-    return (letters[0], _sizes(op)[letters[0]]) if len(letters) == 1 else None
-
-
-def _sizes(op: Op) -> dict[str, int]:
-    left, right, _ = split_spec(str(op.attrs["spec"]))
-    found: dict[str, int] = {}
-    for value, letters in zip(op.operands[:2], (left, right), strict=True):
-        assert value is not None
-        found |= dict(zip(letters, value.type.shape, strict=True))
-    return found
+    return (letters[0], sizes_of(op)[letters[0]]) if len(letters) == 1 else None
 
 
 def _reads_rows(op: Op) -> bool:

@@ -30,15 +30,22 @@ def columns(found: Records, path: str, first: str = "", last: str = "") -> NDArr
     who sets them often. ``path`` leads to records within the records, by names with dots."""
     start, kind = 0, found.dtype
     for name in filter(None, path.split(".")):
-        kind, offset = kind.fields[name][:2]  # type: ignore[index]  # records have fields
+        kind, offset = _field(kind, name)
         start += offset
     if first:
-        stop = start + kind.fields[last][1] + 8  # type: ignore[index]
-        start += kind.fields[first][1]  # type: ignore[index]
+        stop = start + _field(kind, last)[1] + 8
+        start += _field(kind, first)[1]
     else:
         stop = start + kind.itemsize
     rows = found.view(np.int64).reshape(len(found), -1)
     return rows[:, start // 8 : stop // 8]
+
+
+def _field(kind: np.dtype[Any], name: str) -> tuple[np.dtype[Any], int]:
+    """The type of a field, and the byte where it begins."""
+    assert kind.fields is not None, "records have fields"
+    inner, offset, *_ = kind.fields[name]
+    return inner, offset
 
 
 def offsets(parts: Sequence[Sequence[int]]) -> NDArray[np.int64]:

@@ -158,30 +158,29 @@ class NativeMemories(Memories):
     def _show(self, owner: Owner, number: int) -> None:
         """Tells native code where a piece lies."""
         piece = self.pieces[owner][number]
-        address = piece.data.ctypes.data - piece.start
+        origin = address(piece.data) - piece.start
         fixed = not piece.data.flags.writeable
-        self._segments[owner][number] = piece.start, piece.end, address, fixed
+        self._segments[owner][number] = piece.start, piece.end, origin, fixed
 
     def place(self, owner: Owner, start: int, size: int) -> Place | None:
         """The piece that begins there and is as long; None if there is none."""
-        for number, piece in enumerate(self.pieces.get(owner, ())):
-            if (piece.start, piece.end) == (start, start + size):
-                rows = self._segments[owner].view(np.int64).reshape(len(self.pieces[owner]), -1)
-                return Place(piece, rows[number, 2:])
-        return None
+        pieces = self.pieces.get(owner, [])
+        number = bisect_left(pieces, start, key=lambda piece: piece.start)
+        if number == len(pieces):
+            return None
+        piece = pieces[number]
+        if (piece.start, piece.end) != (start, start + size):
+            return None
+        rows = self._segments[owner].view(np.int64).reshape(len(pieces), -1)
+        return Place(piece, rows[number, 2:])
 
     def _exchange(self, owner: Owner, start: int, data: NDArray[np.uint8]) -> bool:
         """Lets other bytes of the host stand for the piece that is as long and begins there;
         whether there is one."""
-        pieces = self.pieces.get(owner, [])
-        number = bisect_left(pieces, start, key=lambda piece: piece.start)
-        if number == len(pieces) or pieces[number].start != start:
-            return False
-        if pieces[number].end != start + len(data):
-            return False
-        pieces[number].data = data
-        self._show(owner, number)
-        return True
+        place = self.place(owner, start, len(data))
+        if place is not None:
+            place.exchange(data, fixed=not data.flags.writeable)
+        return place is not None
 
     def renew(self) -> None:
         """Gives outputs and states bytes that nobody else has."""

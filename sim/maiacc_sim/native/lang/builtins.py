@@ -181,7 +181,8 @@ def _one_nan(b: Body, x: Value, nan: Any) -> Value:
     wanted = constant(whole, nan)
     if host().lanes == 16:
         name = "llvm.x86.avx512.mask.fixupimm.ps.512"
-        kind, bits = x.kind.memory, whole.memory  # type: ignore[union-attr]
+        assert isinstance(x.kind, Vector)
+        kind, bits = x.kind.memory, whole.memory
         b.module.declared.add(f"declare {kind} @{name}({kind}, {kind}, {bits}, i32, i16, i32)")
         kept = b.cast("bitcast", wanted, x.kind)
         table = constant(whole, _OTHERS)
