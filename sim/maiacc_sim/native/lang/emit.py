@@ -225,6 +225,11 @@ class Body:
         self.line(f"store {kind.memory} {value.ref}, ptr {address.ref}, align {align}")
 
     # ---- instructions -------------------------------------------------------------------
+    def prefetch(self, address: Value, write: bool) -> None:
+        """Asks for what lies at an address, which need not be one of the process."""
+        self.module.declared.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        self.line(f"call void @llvm.prefetch.p0(ptr {address.ref}, i32 {write:d}, i32 3, i32 1)")
+
     def binary(self, op: str, a: Value, b: Value) -> Value:
         """An instruction on two values of one type."""
         return self.give(a.kind, f"{op} {llvm_type(a.kind)} {a.ref}, {b.ref}")
