@@ -11,7 +11,9 @@ from maiacc.options import CompileOptions
 from maiacc_isa.machine import Machine
 from maiacc_isa.program import Program
 from maiacc_passes import pipeline
+from maiacc_passes.attending import Room
 from maiacc_passes.cleaning import CommonSubexpressions, DeadCode
+from maiacc_passes.cloning import Clone
 from maiacc_passes.empties import Empties
 from maiacc_passes.expanding import Expand
 from maiacc_passes.folding import Fold
@@ -70,8 +72,14 @@ def passes_for(
         Turns(),
         Hoist(),
         SplitK(tiles, machine.clusters, block),
+        Clone(),
         DeadCode(),
-        Fuse(tiles=tiles, whole=machine.space_bytes("tsram") // 48, alone=alone),
+        Fuse(
+            tiles=tiles,
+            whole=machine.space_bytes("tsram") // 48,
+            room=Room(machine.space_bytes("tsram"), machine.int("ttu.acc_blocks"), block),
+            alone=alone,
+        ),
     ]
     return passes
 

@@ -192,13 +192,16 @@ def _powers(bounds: Bounds, op: Op, operands: Operands) -> Known:
 
 
 def _extremes(bounds: Bounds, op: Op, operands: Operands) -> Known:
-    """The largest element moves no further than the one that moves most."""
+    """The largest of what elements may be at most, and of what they are at least, are its ends."""
     (x,) = given(operands)
     exact = meant(op, operands)[0] if x.bound is None else applied(op, [x.wide], LIFTED)
     if x.bound is None:
         return Known(exact)
-    axes, keep = op.attrs["axes"], bool(op.attrs["keep"])
-    off = np.max(x.bound, axis=axes, keepdims=keep, initial=0.0)
+    wide, off = numbers(x), np.zeros(exact.shape)
+    for sign in (-1.0, 1.0):
+        far = applied(op, [wide + sign * x.bound], LIFTED).astype(np.float64)
+        change = np.where(far == exact, 0.0, np.abs(far - exact))
+        off = np.maximum(off, np.where(np.isnan(far) & ~np.isnan(exact), np.inf, change))
     return settled(exact, off) if exact.dtype.kind == "f" else Known(exact, off)
 
 

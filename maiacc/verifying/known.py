@@ -86,9 +86,10 @@ def ulp(size: Array, element: str = "fp32") -> Array:
     return found
 
 
-def settled(exact: Array, bound: Array) -> Known:
+def settled(exact: Array, bound: Array, before: Array | None = None) -> Known:
     """A float with its bound. What is no number has to come out as it is, unless it is open whether
-    it does; what may overflow fp32 becomes infinite."""
+    it does; what may overflow fp32 becomes infinite. ``before`` is the bound without the last
+    rounding, which overflows only from half a unit beyond the largest number on."""
     finite = np.isfinite(exact)
     if not finite.all():
         bound = np.where(finite | (bound == np.inf), bound, 0.0)
@@ -97,8 +98,9 @@ def settled(exact: Array, bound: Array) -> Known:
         bound = np.where(lost, np.inf, bound)
     size = np.abs(exact)
     if size.size and finite.any() and float(np.max(size, where=finite, initial=0)) > 1e38:
-        over = finite & (size - bound > OVERFLOW)
-        maybe = finite & ~over & (size + bound > OVERFLOW)
+        reach = bound if before is None else before
+        over = finite & (size - reach > OVERFLOW)
+        maybe = finite & ~over & (size + reach > OVERFLOW)
         exact = np.where(over, np.copysign(np.inf, exact), exact)
         bound = np.where(over, 0.0, np.where(maybe, np.inf, bound))
     return Known(exact, bound)
@@ -118,7 +120,11 @@ def rounded(exact: Array, bound: Array | None, ulps: float = 0.5) -> Known:
     bound = np.zeros(exact.shape) if bound is None else bound
     reach = np.abs(exact) + np.where(np.isinf(bound), 0, bound)
     off = bound + ulps * ulp(reach) + reach * WIDE
-    return settled(exact, off if near is None else np.where(bound == 0, near, off))
+    # What is infinite for all that operands may be is not rounded.
+    off = np.where(np.isinf(exact) & np.isfinite(bound), 0.0, off)
+    if near is None:
+        return settled(exact, off)
+    return settled(exact, np.where(bound == 0, near, off), bound)
 
 
 def stored(known: Known, element: Element, saturate: bool = False, lifted: bool = False) -> Known:

@@ -23,21 +23,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import ClassVar
 
+from maiacc_passes.attending import Attend, Room
+from maiacc_passes.fusing_fits import access_of, fits, inner_view, is_alias
 from maiacc_passes.ir.graph import Module, Op, Region, Value
 from maiacc_passes.ir.table import Kind
-from maiacc_passes.kernel.model import Buffer
-from maiacc_passes.lowering.access import VIEWS, Access, viewed, whole
-from maiacc_passes.lowering.space import ELEMENTWISE, Space, joined, reduced_axes, unit_reshape
+from maiacc_passes.lowering.access import VIEWS
+from maiacc_passes.lowering.space import ELEMENTWISE
 from maiacc_passes.outlining import Group, Outline
 
 #: Ops that start a group which elementwise ops may follow.
 ROOTS = frozenset({"contract", "conv", "contract_sparse", "conv_sparse", "contract_scaled"})
-
-#: Views that keep the axes of a group's space.
-INNER = frozenset({"transpose", "broadcast", "reshape"})
 
 #: A dim that has to be whole in a tile may have so many elements, all of them together.
 WHOLE = 1 << 15
@@ -49,12 +46,14 @@ MOST = 64
 @dataclass(frozen=True)
 class Fuse:
     """Makes groups. ``tiles`` is over how many tiles work is to be dealt; ``whole`` how many
-    elements a tile holds for each row. With ``alone`` every op has a group of its own."""
+    elements a tile holds for each row; ``room`` what a tile has for attention, which stays three
+    groups without it. With ``alone`` every op has a group of its own."""
 
     name: ClassVar[str] = "fuse"
     keeps: ClassVar[str] = "bit"
     tiles: int = 36
     whole: int = WHOLE
+    room: Room | None = None
     alone: bool = False
 
     def run(self, module: Module) -> int:
@@ -78,6 +77,8 @@ class _Region:
                 self._start(op)
             elif op.name not in VIEWS:
                 self._place(op)
+        if self.options.room is not None and not self.options.alone:
+            self._attend(self.options.room)
         self._copies(ops)
         return Outline(self.module, self.region, self.groups, self.group).run()
 
@@ -104,19 +105,33 @@ class _Region:
                 continue
             views = self._between([*group.ops, *other.ops], (group, other))
             around = (group.needs | other.needs) - {group, other}
-            apart = any(self._depends(g, group) or self._depends(g, other) for g in around)
-            if apart or not all(map(_inner, views)):
+            apart = any(g.depends(group) or g.depends(other) for g in around)
+            if apart or not all(map(inner_view, views)):
                 continue
             ops = sorted({*group.ops, *other.ops, *views}, key=lambda x: self.places[x])
             if not self._fits(ops, contraction=False):
                 continue
-            group.ops = ops
-            group.needs = around
-            self.group |= dict.fromkeys(ops, group)
-            self.groups.remove(other)
-            for user in self.groups:
-                if other in user.needs:
-                    user.needs = (user.needs - {other}) | ({group} - {user})
+            self._unite((other, group), ops)
+
+    def _attend(self, room: Room) -> None:
+        """Makes one group of scores, their softmax and the product with values."""
+        for triple in list(Attend(self.groups, self._maker, room).found()):
+            mine = (triple.scores, triple.rows, triple.mixed)
+            ops = [op for group in mine for op in group.ops]
+            views = self._between(ops, (triple.scores, triple.rows)) - set(ops)
+            if all(map(inner_view, views)):
+                self._unite(mine, [*ops, *views])
+
+    def _unite(self, parts: Sequence[Group], ops: Sequence[Op]) -> None:
+        """Makes one group of some, the last of them."""
+        *others, group = parts
+        group.needs = {g for part in parts for g in part.needs} - set(parts)
+        group.ops = sorted(ops, key=lambda op: self.places[op])
+        self.group |= dict.fromkeys(ops, group)
+        self.groups = [g for g in self.groups if g not in others]
+        for user in self.groups:
+            if user is not group and not user.needs.isdisjoint(others):
+                user.needs = (user.needs - set(others)) | {group}
 
     def _between(self, ops: Sequence[Op], groups: tuple[Group, Group]) -> set[Op]:
         """The views through which ops see what two groups make."""
@@ -182,50 +197,15 @@ class _Region:
             maker = self._maker(value)
             if maker is group:
                 path = self._path(value)
-                if not all(_inner(view) for view in path):
+                if not all(inner_view(view) for view in path):
                     return False
                 views += path
-            elif maker is not None and self._depends(maker, group):
+            elif maker is not None and maker.depends(group):
                 return False
         return self._fits([*group.ops, *views, op], contraction)
 
-    def _depends(self, group: Group, other: Group) -> bool:
-        """Whether a group needs another one, however far away."""
-        seen: set[Group] = set()
-        stack = [group]
-        while stack:
-            at = stack.pop()
-            if at is other:
-                return True
-            if at not in seen:
-                seen.add(at)
-                stack += at.needs
-        return False
-
     def _fits(self, ops: list[Op], contraction: bool) -> bool:
-        space = Space()
-        joined(space, ops)
-        full: set[int] = set()
-        values = {v for op in ops for v in (*op.operands, *op.results) if v is not None}
-        for value in values:
-            dims = space.of(value)
-            if len(set(dims)) != len(dims):
-                return False
-        root = space.of(ops[0].result) if contraction else ()
-        for op in ops:
-            if contraction and not set(space.of(op.results[0])) <= set(root):
-                return False
-            if op.row.kind is Kind.REDUCE:
-                source = op.operands[0]
-                assert source is not None
-                dims_of = space.dims(source)
-                full |= {d for a in reduced_axes(op) if (d := dims_of[a]) is not None}
-        if contraction:
-            return True
-        held = prod(space.sizes[d] for d in full)
-        rest = prod(n for d, n in enumerate(space.sizes) if d not in full)
-        small = held * rest <= 4096
-        return not full or small or (held <= self.options.whole and rest >= self.options.tiles)
+        return fits(ops, contraction, self.options.whole, self.options.tiles)
 
     def _views(self, op: Op, group: Group) -> None:
         """Takes the views between a group and an op that joins it into the group."""
@@ -241,12 +221,13 @@ class _Region:
         wanted = {op: False for op in ops if op.name in VIEWS and op not in self.group}
         for op in wanted:
             dense = any(self._as_it_is(user) for user in op.result.uses)
-            if self._access(op.result) is None:
+            if access_of(op.result, self.group) is None:
                 source = op.operands[0]
                 assert source is not None
                 assert source.op is not None
-                self._start(source.op)
-            if dense and not self._alias(op.result):
+                if not self._takes(source):
+                    self._start(source.op)
+            if dense and not is_alias(op.result, self.group):
                 self._start(op)
         self.groups.sort(key=lambda g: min(ops.index(x) for x in g.ops[:1]))
         for group in self.groups:
@@ -254,29 +235,21 @@ class _Region:
             for member in group.ops:
                 group.needs |= self._needed(member) - {group}
 
+    def _takes(self, value: Value) -> bool:
+        """Lets the group that makes what a value is a view of hand out the value instead, if it can
+        store in any order and nobody wants it otherwise."""
+        group, path = self._maker(value), self._path(value)
+        if group is None or not path or not all(map(inner_view, path)):
+            return False
+        kinds = (*ELEMENTWISE, Kind.REDUCE, Kind.VIEW)
+        plain = all(op.row.kind in kinds or op.name == "contract" for op in group.ops)
+        sources = [op.operands[0] for op in path]
+        if not plain or any(v is None or len(v.uses) > 1 for v in sources):
+            return False
+        group.ops += path
+        self.group |= dict.fromkeys(path, group)
+        return True
+
     def _as_it_is(self, user: Op) -> bool:
         """Whether an op wants its operands in memory as they are."""
         return user.region is not self.region or user.row.kind is Kind.CONTROL
-
-    def _access(self, value: Value) -> Access | None:
-        views: list[Op] = []
-        while value.op is not None and value.op.name in VIEWS and value.op not in self.group:
-            views.append(value.op)
-            source = value.op.operands[0]
-            assert source is not None
-            value = source
-        shape = value.type.shape or (1,)
-        found: Access | None = whole(Buffer("", value.type.dtype, shape, "hbm"), value.type.shape)
-        for view in reversed(views):
-            found = None if found is None else viewed(view, found)
-        return found
-
-    def _alias(self, value: Value) -> bool:
-        """Whether a view has all elements of something in their order."""
-        found = self._access(value)
-        return found is not None and found.dense and not found.dtype
-
-
-def _inner(op: Op) -> bool:
-    """Whether a view keeps the axes of a space."""
-    return op.name in INNER and (op.name != "reshape" or unit_reshape(op))

@@ -27,6 +27,19 @@ class Group:
         """The op that it began with."""
         return self.ops[0]
 
+    def depends(self, other: Group) -> bool:
+        """Whether it needs another one, however far away."""
+        seen: set[Group] = set()
+        stack = [self]
+        while stack:
+            at = stack.pop()
+            if at is other:
+                return True
+            if at not in seen:
+                seen.add(at)
+                stack += at.needs
+        return False
+
 
 class Outline:
     """Puts groups into ops."""

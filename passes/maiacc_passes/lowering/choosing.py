@@ -192,7 +192,8 @@ class Choice:
             whole = moved * (-(-run // burst) * burst / run)
             port += moved
             # Weights are on their way before the kernel starts.
-            soon += 0.0 if operand.access.buffer.kind == "weight" else moved
+            if operand.access.buffer.kind != "weight":
+                soon += operand.bytes(tiling)
             shared = self.shared(operand, tiling)
             if is_near(operand.access.buffer):
                 csram += whole * (1 if shared else machine.tiles)
@@ -213,7 +214,7 @@ class Choice:
             x.access.buffer.kind == "weight" or is_near(x.access.buffer) for x in product.operands
         )
         first = float(last if here else latency)
-        first += max(soon, 0.0 if here else port) / own / turns
+        first += soon / own if here else max(soon, port / turns) / own
         waits = turns > SLOTS if here else turns > 1
         pace = max(cycles, load, (latency + load) / SLOTS if waits else 0.0)
         pace = max(pace, vector * outer / turns)

@@ -13,7 +13,7 @@ from maiacc_passes.ir.graph import Location, Op, Value
 from maiacc_passes.ir.table import Kind
 from maiacc_passes.kernel.model import Buffer, Kernel, Loop, Node, Word
 from maiacc_passes.lowering.access import VIEWS, Access, viewed, whole
-from maiacc_passes.lowering.expr import Expr, constant, leaf
+from maiacc_passes.lowering.expr import Expr, Tile, constant, leaf
 from maiacc_passes.lowering.recipes import RECIPES, Maker, unsupported
 from maiacc_passes.lowering.space import ELEMENTWISE, Space, joined, reduced_axes
 from maiacc_passes.lowering.tiling import Tiling
@@ -104,9 +104,15 @@ class Group:
         number = int(found)
         return float(number) if -(1 << 31) <= number < 1 << 31 else None
 
-    def express(self, writer: Writer, exprs: dict[Value, Expr], queue: str = "LD0") -> None:
-        """Makes the expressions of all ops whose results are not there yet."""
-        for op in self.ops:
+    def express(
+        self,
+        writer: Writer,
+        exprs: dict[Value, Expr],
+        queue: str = "LD0",
+        ops: Sequence[Op] | None = None,
+    ) -> None:
+        """Makes the expressions of all ops, or of some, whose results are not there yet."""
+        for op in self.ops if ops is None else ops:
             if op.results[0] in exprs or op.results[0] in self.access:
                 continue
             if op.name in VIEWS:
@@ -191,18 +197,21 @@ class Group:
         for value in self.outputs:
             expr = exprs[value]
             dims, target, layout = self.space.dims(value), self._target(value), self._stored(value)
-            dtype = value.type.dtype
             writer.location = self._maker(value)
-            alone = expr.tile is None and expr.uses == 1
-            if alone and (expr.store == dtype or (expr.stage and not expr.forced)):
-                tile = writer.get(expr, layout if expr.stage else None, dtype)
-            else:
-                tile = writer.get(expr)
-                if tile.type != dtype or tile.buffer.space != "tsram":
-                    compute = "fp32" if value.type.element.is_float else "int64"
-                    moved = Expr("mov", (expr,), layout, compute, dtype)
-                    tile = writer.get(moved, layout, dtype)
+            tile = self.kept(writer, expr, layout, value)
             writer.store(tile, target, dims)
+
+    def kept(self, writer: Writer, expr: Expr, layout: tuple[int, ...], value: Value) -> Tile:
+        """The tile of an expression in the tile's memory, in the type of a value."""
+        dtype = value.type.dtype
+        alone = expr.tile is None and expr.uses == 1
+        if alone and (expr.store == dtype or (expr.stage and not expr.forced)):
+            return writer.get(expr, layout if expr.stage else None, dtype)
+        tile = writer.get(expr)
+        if tile.type == dtype and tile.buffer.space == "tsram":
+            return tile
+        compute = "fp32" if value.type.element.is_float else "int64"
+        return writer.get(Expr("mov", (expr,), layout, compute, dtype), layout, dtype)
 
     def _target(self, value: Value) -> Access:
         return self.parts.get(value) or whole(self.outputs[value], value.type.shape)

@@ -16,6 +16,7 @@ from maiacc_passes.ir.weights import Array, Lazy, Source
 from maiacc_passes.kernel.model import Buffer, Kernel
 from maiacc_passes.kernel.plan import Output, Plan, Step
 from maiacc_passes.lowering.access import VIEWS, Access, viewed, whole
+from maiacc_passes.lowering.attention import lower_attention
 from maiacc_passes.lowering.blocks import lower_blocks
 from maiacc_passes.lowering.bounded import lower_compact, lower_nonzero
 from maiacc_passes.lowering.bounded_nms import lower_nms
@@ -270,6 +271,9 @@ def _in_the_machine(ops: Sequence[Op]) -> None:
 
 
 def _together(group: Group, ops: list[Op]) -> list[Kernel]:
+    products = [op for op in ops if op.name == "contract"]
+    if len(products) == 2:
+        return [lower_attention(group, *products)]
     for op in ops:
         if op.name in LOWERINGS:
             return LOWERINGS[op.name](group, op)

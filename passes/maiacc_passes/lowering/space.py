@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from maiacc_passes.ir.graph import Op, Value
 from maiacc_passes.ir.table import Kind
+from maiacc_passes.ir.vocabulary.contractions import split_spec
 
 #: Kinds of ops that work element by element, composites that are functions of the machine too.
 ELEMENTWISE = (Kind.MAP, Kind.COMPOSITE)
@@ -64,9 +65,14 @@ class Space:
 
 
 def joined(space: Space, ops: Iterable[Op]) -> None:
-    """Links the axes of the operands and results of ops."""
+    """Links the axes of the operands and results of ops; of products only those of a left operand
+    that one of the ops makes."""
+    made: set[Value] = set()
     for op in ops:
         kind = op.row.kind
+        if op.name == "contract" and op.operands[0] in made:
+            _summed(space, op)
+        made.update(op.results)
         if kind in ELEMENTWISE or op.name == "broadcast":
             for operand in op.operands:
                 if operand is not None:
@@ -89,6 +95,16 @@ def joined(space: Space, ops: Iterable[Op]) -> None:
             pairs = zip(_wide(source), _wide(op.result), strict=True)
             for a, b in pairs:
                 space.link((source, a), (op.result, b))
+
+
+def _summed(space: Space, op: Op) -> None:
+    """Links the rows of a product and of its left operand."""
+    left, _, out = split_spec(str(op.attrs["spec"]))
+    source = op.operands[0]
+    assert source is not None
+    for axis, letter in enumerate(left):
+        if letter in out:
+            space.link((source, axis), (op.result, out.index(letter)))
 
 
 def _wide(value: Value) -> list[int]:

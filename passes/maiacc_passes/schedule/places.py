@@ -23,6 +23,10 @@ LOADS = frozenset({"LD0", "LD1", "CLD"})
 #: Addresses in a tile are multiples of this many bytes.
 UNIT = 64
 
+#: Slots of weights and of what else is loaded, and the part of a tile's memory that they may take,
+#: one as the inverse.
+SLOTS = ((16, 4, 2), (8, 4, 2), (4, 4, 2), (3, 3, 2), (2, 2, 1))
+
 #: Bytes of weights that get a second slot whatever they are in.
 SMALL = 1 << 14
 
@@ -102,8 +106,9 @@ def place(kernel: Kernel, machine: Machine, high: bool) -> Places:
         for buffer, loop in declared
     }
     capacity = machine.space_bytes("tsram")
-    for more, room in ((4, capacity // 2), (3, capacity // 2), (2, capacity)):
-        found = _placed(_more(wish, loaded, more), weights, machine, high)
+    for many, more, share in SLOTS:
+        found = _placed(_more(wish, loaded, weights, (many, more)), weights, machine, high)
+        room = capacity // share
         if found is not None and found.used <= room:
             return found
     for slots in ({b: _fewer(b, n) for b, n in wish.items()}, dict.fromkeys(wish, 1)):
@@ -128,10 +133,15 @@ def _refusal(kernel: Kernel, machine: Machine) -> IRError:
     )
 
 
-def _more(slots: dict[Buffer, int], loaded: set[Buffer], more: int) -> dict[Buffer, int]:
-    """Loads take long to arrive: several of them are on their way at once."""
+def _more(
+    slots: dict[Buffer, int], loaded: set[Buffer], weights: set[Buffer], more: tuple[int, int]
+) -> dict[Buffer, int]:
+    """Loads take long to arrive: several of them are on their way at once, of weights, which are
+    asked for before the kernel starts, the first number."""
+    many, some = more
     return {
-        b: more if n > 1 and b in loaded and b.space == "tsram" else n for b, n in slots.items()
+        b: (many if b in weights else some) if n > 1 and b in loaded and b.space == "tsram" else n
+        for b, n in slots.items()
     }
 
 

@@ -56,31 +56,46 @@ def _attention(b: Builder, op: Op) -> Sequence[Value]:
     q, k, v = operands(op, 3)
     attrs, wide = op.attrs, wide_name(q.type.element)
     batch, heads, rows, size = q.type.shape
-    grouped = (batch, k.type.shape[1], attrs["groups"])
-    query = b("reshape", q, shape=(*grouped, rows, size))
-    scores = b("contract", query, k, spec="bhgqd,bhkd->bhgqk", to=wide)
-    scores = b("reshape", scores, shape=(batch, heads, rows, k.type.shape[2]))
+    groups, letters = attrs["groups"], "bhq"
+    if groups > 1:
+        letters = "bhgq"
+        q = b("reshape", q, shape=(batch, heads // groups, groups, rows, size))
+    scores = b("contract", q, k, spec=f"{letters}d,bhkd->{letters}k", to=wide)
     scores = b("mul", scores, number(b, attrs["scale"], scores))
     if attrs["softcap"]:
         cap = number(b, attrs["softcap"], scores)
         scores = b("mul", b("tanh", b("div", scores, cap)), cap)
     scores = _masked(b, op, scores)
-    weights = b("softmax", scores, axis=3, masked_zero=attrs["masked_zero"])
-    weights = b("reshape", weights, shape=(*grouped, rows, k.type.shape[2]))
-    result = b("contract", cast(b, weights, q.type.dtype), v, spec="bhgqk,bhkd->bhgqd")
-    return (b("reshape", result, shape=(batch, heads, rows, v.type.shape[3])),)
+    axis = scores.type.rank - 1
+    weights = b("softmax", scores, axis=axis, masked_zero=attrs["masked_zero"])
+    weights = cast(b, weights, q.type.dtype)
+    result = b("contract", weights, v, spec=f"{letters}k,bhkd->{letters}d")
+    if groups > 1:
+        result = b("reshape", result, shape=(batch, heads, rows, v.type.shape[3]))
+    return (result,)
+
+
+def _grouped(b: Builder, mask: Value, groups: int) -> Value:
+    """A mask whose axis of heads, if it has one, is two: heads of keys, and who shares one."""
+    if groups == 1 or mask.type.rank < 3:
+        return mask
+    *outer, heads, rows, keys = mask.type.shape
+    split = (1, 1) if heads == 1 else (heads // groups, groups)
+    return b("reshape", mask, shape=(*outer, *split, rows, keys))
 
 
 def _masked(b: Builder, op: Op, scores: Value) -> Value:
     """Scores, -inf where a query does not see a key."""
     mask, attrs = op.operand(3), op.attrs
+    if mask is not None:
+        mask = _grouped(b, mask, attrs["groups"])
     seen = []
     if mask is not None and mask.type.dtype != "bool":
         scores = b("add", scores, cast(b, mask, scores.type.dtype))
     elif mask is not None:
         seen.append(mask)
     if attrs["causal"] or attrs["window"] >= 0:
-        rows, keys = scores.type.shape[2:]
+        rows, keys = scores.type.shape[-2:]
         row = b("iota", to="int32", shape=(rows, 1), axis=0)
         key = b("iota", to="int32", shape=(1, keys), axis=1)
         if attrs["causal"]:
