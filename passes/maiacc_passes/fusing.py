@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from maiacc_passes.attending import Attend, Room
+from maiacc_passes.attending import Room, attention
 from maiacc_passes.fusing_fits import access_of, fits, inner_view, is_alias
 from maiacc_passes.ir.graph import Module, Op, Region, Value
 from maiacc_passes.ir.table import Kind
@@ -72,15 +72,29 @@ class _Region:
 
     def run(self) -> int:
         ops = list(self.region)
+        room = None if self.options.alone else self.options.room
+        attended: dict[Op, Group] = {}
+        for members in [] if room is None else attention(self.region, room):
+            if not any(op in attended for op in members):
+                attended |= dict.fromkeys(members, Group(members[0]))
         for op in ops[:-1]:
-            if op.row.kind is Kind.CONTROL:
+            if op in attended:
+                self._attend(op, attended[op])
+            elif op.row.kind is Kind.CONTROL:
                 self._start(op)
             elif op.name not in VIEWS:
                 self._place(op)
-        if self.options.room is not None and not self.options.alone:
-            self._attend(self.options.room)
         self._copies(ops)
         return Outline(self.module, self.region, self.groups, self.group).run()
+
+    def _attend(self, op: Op, group: Group) -> None:
+        """Enters an op of attention into its group, which is there from its first op on."""
+        if group not in self.groups:
+            self.groups.append(group)
+        if op is not group.root:
+            group.ops.append(op)
+        group.needs |= self._needed(op) - {group}
+        self.group[op] = group
 
     # ---- growing ----------------------------------------------------------------------------
     def _place(self, op: Op) -> None:
@@ -112,15 +126,6 @@ class _Region:
             if not self._fits(ops, contraction=False):
                 continue
             self._unite((other, group), ops)
-
-    def _attend(self, room: Room) -> None:
-        """Makes one group of scores, their softmax and the product with values."""
-        for triple in list(Attend(self.groups, self._maker, room).found()):
-            mine = (triple.scores, triple.rows, triple.mixed)
-            ops = [op for group in mine for op in group.ops]
-            views = self._between(ops, (triple.scores, triple.rows)) - set(ops)
-            if all(map(inner_view, views)):
-                self._unite(mine, [*ops, *views])
 
     def _unite(self, parts: Sequence[Group], ops: Sequence[Op]) -> None:
         """Makes one group of some, the last of them."""
@@ -241,7 +246,7 @@ class _Region:
         group, path = self._maker(value), self._path(value)
         if group is None or not path or not all(map(inner_view, path)):
             return False
-        kinds = (*ELEMENTWISE, Kind.REDUCE, Kind.VIEW)
+        kinds = (*ELEMENTWISE, Kind.REDUCE, Kind.MAKE, Kind.VIEW)
         plain = all(op.row.kind in kinds or op.name == "contract" for op in group.ops)
         sources = [op.operands[0] for op in path]
         if not plain or any(v is None or len(v.uses) > 1 for v in sources):

@@ -29,9 +29,10 @@ def fits(ops: list[Op], contraction: bool, most: int, tiles: int) -> bool:
         dims = space.of(value)
         if len(set(dims)) != len(dims):
             return False
-    root = space.of(ops[0].result) if contraction else ()
+    roots = [op for op in ops if op.name == "contract"] or ops[:1]
+    root = {d for op in roots for d in space.of(op.result)} if contraction else set()
     for op in ops:
-        if contraction and not set(space.of(op.results[0])) <= set(root):
+        if contraction and not set(space.of(op.results[0])) <= root:
             return False
         if op.row.kind is Kind.REDUCE:
             source = op.operands[0]

@@ -14,6 +14,10 @@
       }
     }
 
+Where keys are too many for one transfer, or for the accumulators, there is a loop over chunks of
+them around each product; what is done element by element before rows are read whole is done in the
+first one, and what it leaves is kept for all keys.
+
 Assumes what ``attending`` finds: two products of which the second multiplies what becomes of the
 first, sums of keys in one go. Promises the bits of the three kernels that it stands for.
 """
@@ -21,24 +25,31 @@ first, sums of keys in one go. Promises the bits of the three kernels that it st
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
 from math import prod
 
 from maiacc_passes.ir.graph import Op, Value
+from maiacc_passes.ir.table import Kind
 from maiacc_passes.ir.vocabulary.contractions import split_spec
-from maiacc_passes.kernel.model import Buffer, Kernel, View, Word
+from maiacc_passes.kernel.model import Buffer, Kernel, Loop, View, Word
 from maiacc_passes.lowering.accumulators import Accumulators
-from maiacc_passes.lowering.expr import Expr, leaf
+from maiacc_passes.lowering.expr import Expr, Tile, leaf, stored
 from maiacc_passes.lowering.fitting import fitting
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.operands import Operand
 from maiacc_passes.lowering.recipes import unsupported
 from maiacc_passes.lowering.shapes import product_of
-from maiacc_passes.lowering.tiling import Tiling, instances, spreads
+from maiacc_passes.lowering.space import ELEMENTWISE
+from maiacc_passes.lowering.tiling import Tiling, instances, name_of, spreads
 from maiacc_passes.lowering.writer import Writer
 
 #: Cycles that the first block of rows takes beside its elements, those of another one, and passes
 #: over each score.
 FIRST, TURN, PASSES = 800, 100, 9
+
+#: Keys of a chunk, 0 for all of them, and cycles that one costs beside.
+CHUNKS, STEP = (0, 128, 256, 512, 1024), 20
 
 #: Rows of a block, in blocks of the tensor unit.
 BLOCKS = (1, 2, 4)
@@ -69,11 +80,13 @@ class _Attention:
 
     # ---- ways to cut it -------------------------------------------------------------------------
     def tilings(self) -> Iterator[Tiling]:
-        """Ways to deal batches and blocks of rows, the cheapest first."""
+        """Ways to deal batches and blocks of rows, the cheapest first; loops over chunks of keys
+        are the last ones."""
         shape, extents = self.scores.shape, self.scores.extents
         block = self.machine.int("ttu.block")
+        (keys,) = shape.n
         found: dict[Tiling, float] = {}
-        for rows in BLOCKS:
+        for rows, chunk in product(BLOCKS, CHUNKS):
             tiles = list(extents)
             left = rows * block
             for d in reversed(shape.m):
@@ -81,61 +94,147 @@ class _Attention:
                 left //= tiles[d]
             for d in shape.batch:
                 tiles[d] = 1
+            tiles[keys] = chunk if chunk and extents[keys] % chunk == 0 else extents[keys]
             cut = [d for d in (*shape.batch, *shape.m) if tiles[d] < extents[d]]
+            inner = ((keys, ""),) if tiles[keys] < extents[keys] else ()
             for way in spreads(cut) or [()]:
                 dealt = dict(way)
-                order = tuple((d, dealt.get(d, "")) for d in cut)
+                order = (*((d, dealt.get(d, "")) for d in cut), *inner)
                 tiling = Tiling(self.machine, extents, tuple(tiles), order)
                 found.setdefault(tiling, self.cost(tiling))
         yield from sorted(found, key=lambda t: (found[t], t.order, t.tiles))
 
     def cost(self, tiling: Tiling) -> float:
-        """Cycles, roughly: turns, each with its scores on the vector unit."""
-        shape = self.scores.shape
-        size = prod(tiling.tiles[d] for d in (*shape.m, *shape.n))
-        return FIRST + tiling.turns * (TURN + PASSES * size / self.machine.int("tvp.lanes32"))
+        """Cycles, roughly: turns, each with its scores on the vector unit, or its loads."""
+        shape, machine = self.scores.shape, self.machine
+        (keys,) = shape.n
+        size = prod(tiling.tiles[d] for d in shape.m) * tiling.extents[keys]
+        turns = tiling.turns // tiling.trips(keys)
+        load = hbm = 0.0
+        for operand in (self.scores.b, self._values()):
+            moved = operand.bytes(tiling) * tiling.trips(keys)
+            load += moved / machine.int("tile.bytes_per_cycle")
+            copies = machine.clusters * (1 if self._shared(operand, tiling) else machine.tiles)
+            hbm += moved * copies / machine.int("hbm.bytes_per_cycle")
+        load = max(load, hbm)
+        vector = PASSES * size / machine.int("tvp.lanes32")
+        return FIRST + turns * (TURN + STEP * tiling.trips(keys) + max(vector, load))
 
     # ---- words ----------------------------------------------------------------------------------
     def kernel(self, tiling: Tiling) -> Kernel:
         """The kernel of one way."""
         group, shape = self.group, self.scores.shape
-        writer = Writer(tiling)
+        (keys,) = shape.n
+        whole = tuple(n if d != keys else tiling.extents[d] for d, n in enumerate(tiling.tiles))
+        order = tuple(x for x in tiling.order if x[0] != keys)
+        outer = replace(tiling, tiles=whole, order=order)
+        writer = Writer(outer)
         exprs: dict[Value, Expr] = {}
         rows = Accumulators("s", tiling, shape.batch, shape.m, shape.n)
-        exprs[self.scores.op.result] = self._scores(writer, rows)
+        made = Accumulators("o", outer, shape.batch, shape.m, self._columns())
+        query = self._load(writer, self.scores.a, shape.m, shape.k)
+        if outer.order == tiling.order:
+            exprs[self.scores.op.result] = self._scores(writer, rows, query)
+            sums, done = [rows.buffer, made.buffer], set()
+        else:
+            done = self._chunks(writer, tiling, rows, query, exprs)
+            sums = [made.buffer]
         at = group.ops.index(self.mixed)
-        group.express(writer, exprs, ops=group.ops[:at])
-        made = Accumulators("o", tiling, shape.batch, shape.m, self._columns())
-        exprs[self.mixed.result] = self._mixed(writer, made, exprs)
-        group.express(writer, exprs)
+        group.express(writer, exprs, ops=[op for op in group.ops[:at] if op not in done])
+        exprs[self.mixed.result] = self._mixed(writer, tiling, made, exprs)
+        group.express(writer, exprs, ops=group.ops[at + 1 :])
         group.finish(writer, exprs)
-        kernel = group.kernel(tiling, writer, (), [rows.buffer, made.buffer])
+        kernel = group.kernel(outer, writer, (), sums)
         kernel.macs = self.scores.macs + self._macs(made.columns)
-        turns = prod(tiling.trips(d) * instances(self.machine, s) for d, s in tiling.order)
-        tiles = prod(tiling.tiles[d] for d in (*shape.m, *shape.n))
-        sums = (*shape.k, *made.columns)
-        kernel.padded = turns * tiles * sum(self.scores.extents[d] for d in sums)
+        turns = prod(outer.trips(d) * instances(self.machine, s) for d, s in outer.order)
+        tiles = prod(outer.tiles[d] for d in (*shape.m, *shape.n))
+        sizes = (*shape.k, *made.columns)
+        kernel.padded = turns * tiles * sum(self.scores.extents[d] for d in sizes)
         return kernel
 
     def _macs(self, columns: tuple[int, ...]) -> int:
         shape = self.scores.shape
         return prod(self.scores.extents[d] for d in (*shape.batch, *shape.m, *shape.n, *columns))
 
-    def _scores(self, writer: Writer, sums: Accumulators) -> Expr:
+    def _scores(self, writer: Writer, sums: Accumulators, query: View) -> Expr:
         shape, product = self.scores.shape, self.scores
-        left = self._load(writer, product.a, shape.m, shape.k)
         right = self._load(writer, product.b, shape.n, shape.k)
-        return self._multiply(writer, product.op, sums, left, right)
+        views = {"d": sums.view(), "a": query, "b": right}
+        writer.words.append(_multiply(product.op, views))
+        return leaf(sums.tile())
 
-    def _mixed(self, writer: Writer, sums: Accumulators, exprs: dict[Value, Expr]) -> Expr:
+    def _chunks(
+        self,
+        writer: Writer,
+        tiling: Tiling,
+        sums: Accumulators,
+        query: View,
+        exprs: dict[Value, Expr],
+    ) -> set[Op]:
+        """A loop over chunks of keys, which leaves what is read from there on for all of them; the
+        ops that are done."""
+        group, shape = self.group, self.scores.shape
+        (keys,) = shape.n
+        inner = Writer(tiling)
+        mine: dict[Value, Expr] = {self.scores.op.result: self._scores(inner, sums, query)}
+        early = self._early()
+        group.express(inner, mine, ops=early)
+        later = [v for v in mine if any(user not in early for user in v.uses)]
+        kept = [v for v in later if v.type.element.is_float]
+        inner.count([mine[v] for v in kept])
+        loop = Loop(name_of(keys), tiling.trips(keys))
+        for value in kept:
+            dims = group.space.of(value)
+            tile = writer.tile(stored(value.type.dtype), dims, "s")
+            moved = Expr("mov", (mine[value],), dims, "fp32", tile.type)
+            _redirect(inner, inner.get(moved, dims, tile.type), tile, keys)
+            # Not a leaf, since others may have its place when it is read for the last time.
+            exprs[value] = Expr("kept", (), dims, "", tile.type, tile=tile)
+        loop.body = [*(word for word, _ in inner.loads), *inner.words]
+        loop.buffers = [sums.buffer, *(buffer for _, buffer in inner.loads), *inner.buffers]
+        writer.words.append(loop)
+        # What is true or false is made again for all keys.
+        return {v.op for v in mine if v.op is not None and (v in kept or v not in later)}
+
+    def _early(self) -> list[Op]:
+        """Ops that are done chunk by chunk: elementwise, up to the first that reads whole rows."""
+        found: list[Op] = []
+        there = {self.scores.op.result}
+        for op in self.group.ops:
+            if op is self.mixed or op.row.kind is Kind.REDUCE:
+                break
+            made = [v for v in op.operands if v is not None and v.op in self.group.ops]
+            inside = all(v in there or v in self.group.access for v in made)
+            if op.row.kind in (*ELEMENTWISE, Kind.MAKE) and inside:
+                found.append(op)
+                there.add(op.result)
+        return found
+
+    def _mixed(
+        self, writer: Writer, tiling: Tiling, sums: Accumulators, exprs: dict[Value, Expr]
+    ) -> Expr:
         shape, weights = self.scores.shape, self.mixed.operands[0]
+        (keys,) = shape.n
         assert weights is not None
-        right = self._load(writer, self._values(), sums.columns, shape.n)
         writer.count([exprs[weights]])
         layout = (*shape.batch, *shape.m, *shape.n)
         tile = self.group.kept(writer, exprs[weights], layout, weights)
-        left = writer.view(tile, (*shape.m, *shape.n), len(shape.m))
-        return self._multiply(writer, self.mixed, sums, left, right)
+        dims = (*shape.m, *shape.n)
+        if writer.tiling.order == tiling.order:
+            right = self._load(writer, self._values(), sums.columns, shape.n)
+            left = writer.view(tile, dims, len(shape.m))
+            writer.words.append(_multiply(self.mixed, {"d": sums.view(), "a": left, "b": right}))
+            return leaf(sums.tile())
+        inner = Writer(tiling)
+        right = self._load(inner, self._values(), sums.columns, shape.n)
+        left = _placed(inner.view(tile, dims, len(shape.m)), tile, keys, tiling)
+        loop = Loop(name_of(keys), tiling.trips(keys))
+        views = {"d": sums.view(), "a": left, "b": right}
+        word = _multiply(self.mixed, views, over=(name_of(keys),))
+        loop.body = [*(load for load, _ in inner.loads), word]
+        loop.buffers = [buffer for _, buffer in inner.loads]
+        writer.words.append(loop)
+        return leaf(sums.tile())
 
     def _load(
         self,
@@ -146,18 +245,20 @@ class _Attention:
     ) -> View:
         """Fetches an operand; how the tensor unit sees it."""
         tiling, location = writer.tiling, self.scores.op.location
-        buffer = Buffer(operand.name, operand.dtype, operand.shape(tiling), "tsram")
+        shared = self._shared(operand, tiling)
+        shape = operand.shape(tiling)
+        buffer = Buffer(operand.name, operand.dtype, shape, "tsram", shared=shared)
         constant = operand.access.buffer.kind == "weight"
-        word = operand.load(tiling, buffer, "LD0", constant, location)
+        queue = "CLD" if shared else "LD0"
+        word = operand.load(tiling, buffer, queue, constant, location)
         writer.loads.append((word, buffer))
         return operand.view(tiling, buffer, rows, columns)
 
     @staticmethod
-    def _multiply(writer: Writer, op: Op, sums: Accumulators, left: View, right: View) -> Expr:
-        views = {"d": sums.view(), "a": left, "b": right}
-        fields: dict[str, object] = {"over": (), "mode": "over"}
-        writer.words.append(Word("multiply", "TTU", views, fields=fields, location=op.location))
-        return leaf(sums.tile())
+    def _shared(operand: Operand, tiling: Tiling) -> bool:
+        """Whether all tiles of a cluster need the same elements."""
+        dealt = [d for d, spread in tiling.order if spread in ("tile", "gtile")]
+        return bool(dealt) and operand.dims().isdisjoint(dealt)
 
     # ---- the second product ---------------------------------------------------------------------
     def _dims(self, number: int) -> list[int | None]:
@@ -181,3 +282,25 @@ class _Attention:
         assert access is not None, "values come from outside"
         moves: list[dict[int, int]] = [{} if d is None else {d: 1} for d in self._dims(1)]
         return Operand("v", access, [(move, 0) for move in moves])
+
+
+def _multiply(op: Op, views: dict[str, View], over: tuple[str, ...] = ()) -> Word:
+    fields: dict[str, object] = {"over": over, "mode": "first" if over else "over"}
+    return Word("multiply", "TTU", views, fields=fields, location=op.location)
+
+
+def _placed(view: View, tile: Tile, keys: int, tiling: Tiling) -> View:
+    """A view of the first chunk of a tile as one of the chunk of the turn."""
+    step = tile.strides[keys] * tiling.tiles[keys]
+    return replace(view, terms=(*view.terms, (name_of(keys), step)))
+
+
+def _redirect(writer: Writer, chunk: Tile, tile: Tile, keys: int) -> None:
+    """Lets the word that makes a chunk write it into a tile of all keys."""
+    for word in reversed(writer.words):
+        if isinstance(word, Word) and word.views["d"].buffer is chunk.buffer:
+            split = max(0, len(tile.dims) - 1) if word.kind == "drain" else None
+            view = writer.view(tile, tile.dims, split)
+            word.views["d"] = _placed(view, tile, keys, writer.tiling)
+            writer.buffers.remove(chunk.buffer)
+            return

@@ -18,6 +18,7 @@ no bit.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 from maiacc_isa.machine import Machine
@@ -25,20 +26,22 @@ from maiacc_passes.ir.graph import Op, Value
 from maiacc_passes.kernel.model import Buffer, Kernel, Loop, Node, View, Word
 from maiacc_passes.kernel.views import Side, strided
 from maiacc_passes.lowering.access import VIEWS
-from maiacc_passes.lowering.choosing import Choice, is_near
+from maiacc_passes.lowering.choosing import Choice
 from maiacc_passes.lowering.expr import Expr, Tile, leaf
 from maiacc_passes.lowering.fitting import fitting
-from maiacc_passes.lowering.group import Group
+from maiacc_passes.lowering.group import Group, nest
 from maiacc_passes.lowering.operands import Operand, steps_of
+from maiacc_passes.lowering.pricing import is_near
 from maiacc_passes.lowering.recipes import unsupported
 from maiacc_passes.lowering.shapes import Product, product_of
 from maiacc_passes.lowering.tiling import Tiling, instances, name_of
 from maiacc_passes.lowering.writer import Writer
 
 
-def lower_contraction(group: Group, op: Op) -> Kernel:
-    """A kernel for a contraction and what follows it. Raises ``IRError`` E1502 where not even the
-    smallest tile fits, E1505 for types that the machine does not multiply."""
+def lower_contraction(group: Group, op: Op) -> list[Kernel]:
+    """A kernel for a contraction and what follows it, or two, of which each has some of the rows.
+    Raises ``IRError`` E1502 where not even the smallest tile fits, E1505 for types that the machine
+    does not multiply."""
     product = product_of(group, op)
     rate = group.machine.kchunk(product.a.dtype, product.b.dtype)
     if not rate:
@@ -50,15 +53,28 @@ def lower_contraction(group: Group, op: Op) -> Kernel:
     # What is the same but for its elements is cut the same way: layers are many.
     key = _signature(group, product)
     known = group.memo.get(key)
-    kept: list[Tiling] = []
+    if known is None:
+        return _first(group, choice, key)
+    return [
+        Maker(group, choice.of(replace(product, extents=t.extents, starts=t.starts)), t).kernel(n)
+        for n, t in enumerate(known)
+    ]
 
-    def make(tiling: Tiling) -> Kernel:
-        kept[:] = [tiling]
-        return Maker(group, product, choice, tiling).kernel()
 
-    kernel = fitting(group.machine, choice.tilings() if known is None else (known,), make)
-    group.memo[key] = kept[0]
-    return kernel
+def _first(group: Group, choice: Choice, key: object) -> list[Kernel]:
+    """The kernels of the cheapest ways that fit, which are remembered."""
+    kept: dict[int, Tiling] = {}
+    kernels = []
+    coordinates = any(op.name == "iota" for op in group.ops)
+    for number, part in enumerate((choice,) if coordinates else choice.parts()):
+
+        def make(tiling: Tiling, number: int = number, part: Choice = part) -> Kernel:
+            kept[number] = tiling
+            return Maker(group, part, tiling).kernel(number)
+
+        kernels.append(fitting(group.machine, part.tilings(), make))
+    group.memo[key] = tuple(kept.values())
+    return kernels
 
 
 def _signature(group: Group, product: Product) -> object:
@@ -80,15 +96,15 @@ def _signature(group: Group, product: Product) -> object:
 class Maker:
     """Makes the kernel of one tiling."""
 
-    def __init__(self, group: Group, product: Product, choice: Choice, tiling: Tiling) -> None:
+    def __init__(self, group: Group, choice: Choice, tiling: Tiling) -> None:
         self.group = group
-        self.product = product
+        self.product = product = choice.product
         self.choice = choice
         self.tiling = tiling
         self.machine: Machine = group.machine
         self.sums = [d for d in product.shape.k if d in tiling.spreads]
         outer = tuple((d, s) for d, s in tiling.order if d not in self.sums)
-        self.outer = Tiling(tiling.machine, tiling.extents, tiling.tiles, outer)
+        self.outer = replace(tiling, order=outer)
         self.writer = Writer(self.outer)
         m, n, _ = choice.sizes(tiling)
         block = self.machine.int("ttu.block")
@@ -96,8 +112,8 @@ class Maker:
         kind = "int32" if product.a.dtype in ("int8", "uint8") else "fp32"
         self.acc = Buffer("acc", kind, (-(-m // block) * block, self.pitch), "acc")
 
-    def kernel(self) -> Kernel:
-        """The kernel."""
+    def kernel(self, number: int = 0) -> Kernel:
+        """The kernel; ``number`` tells parts apart."""
         group, product = self.group, self.product
         core: list[Node] = []
         inner = core
@@ -107,6 +123,9 @@ class Maker:
             inner = loop.body
         buffers: dict[str, Buffer] = {}
         for operand in product.operands:
+            if self.tiling.panel and operand is product.a:
+                buffers[operand.name] = self._panel(operand)
+                continue
             word, buffer = self._load(operand)
             buffers[operand.name] = buffer
             if any(d in self.sums for d in operand.dims()):
@@ -118,6 +137,7 @@ class Maker:
         group.express(self.writer, exprs)
         group.finish(self.writer, exprs)
         kernel = group.kernel(self.outer, self.writer, core, [self.acc])
+        kernel.name += "+" * number
         kernel.macs = product.macs
         kernel.padded = self._padded()
         return kernel
@@ -140,6 +160,17 @@ class Maker:
         location = self.product.op.location
         return operand.load(self.tiling, buffer, queue, constant, location), buffer
 
+    def _panel(self, operand: Operand) -> Buffer:
+        """Loads an operand with all that is summed."""
+        shape = operand.panel(self.tiling, self.sums)
+        buffer = Buffer(operand.name, operand.dtype, shape, "tsram")
+        constant = operand.access.buffer.kind == "weight"
+        queue, location = "LD1" if constant else "LD0", self.product.op.location
+        word = operand.load(self.tiling, buffer, queue, constant, location, self.sums)
+        loops = [Loop(name_of(d), self.tiling.trips(d)) for d in self.sums if d in operand.dims()]
+        self.writer.panels.append((nest(loops, [word]) or word, word, buffer))
+        return buffer
+
     def _into(self, core: list[Node], operand: Operand, word: Word, buffer: Buffer) -> None:
         """Puts a load into the innermost loop over sums that it depends on."""
         body, loop = core, None
@@ -160,7 +191,8 @@ class Maker:
         if product.meta is not None:
             meta = product.meta.view(tiling, buffers["meta"], shape.n, shape.k)
             right = right.with_meta(meta)
-        left = product.a.view(tiling, buffers["a"], shape.m, shape.k)
+        sums = self.sums if tiling.panel else ()
+        left = product.a.view(tiling, buffers["a"], shape.m, shape.k, sums)
         if product.scales:
             first, second = (
                 scales.view(tiling, buffers[scales.name], rows, shape.k)

@@ -32,7 +32,7 @@ def lower_convolution(group: Group, op: Op) -> list[Kernel]:
         if found is not None:
             return [found]
     try:
-        return [lower_contraction(group, op)]
+        return lower_contraction(group, op)
     except IRError as refusal:
         groups = op.attrs["groups"]
         alone = len(group.ops) == 1 and op.name == "conv" and isinstance(groups, int)
@@ -62,7 +62,7 @@ def _each(group: Group, op: Op) -> list[Kernel]:
             part(result, 1, number, groups),
             groups=1,
         )
-        kernels.append(lower_contraction(made, inner))
+        kernels += lower_contraction(made, inner)
     return kernels
 
 

@@ -24,13 +24,14 @@ from maiacc_passes.kernel.limits import DIMS
 from maiacc_passes.kernel.model import Buffer, Kernel, Loop, Node, View, Word
 from maiacc_passes.kernel.views import Side, strided
 from maiacc_passes.lowering.access import VIEWS
-from maiacc_passes.lowering.choosing import Choice, even, is_near
+from maiacc_passes.lowering.choosing import Choice, even
 from maiacc_passes.lowering.contraction import Maker
 from maiacc_passes.lowering.expr import Tile
 from maiacc_passes.lowering.fitting import fitting, unless_too_large
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.operands import Operand, steps_of
-from maiacc_passes.lowering.shapes import Product, product_of
+from maiacc_passes.lowering.pricing import is_near
+from maiacc_passes.lowering.shapes import product_of
 from maiacc_passes.lowering.tiling import Tiling, spreads
 
 #: The variable of the loop over the channels of a tile.
@@ -55,7 +56,7 @@ def lower_depthwise(group: Group, op: Op) -> Kernel | None:
     choice = Channels(product, group.machine, rate, behind, near)
 
     def make(tiling: Tiling) -> Kernel:
-        return _Rows(group, product, choice, tiling).kernel()
+        return _Rows(group, choice, tiling).kernel()
 
     return unless_too_large(lambda: fitting(group.machine, choice.tilings(), make))
 
@@ -111,8 +112,8 @@ class Channels(Choice):
 class _Rows(Maker):
     """Makes the kernel of one tiling, a row of accumulators for each channel."""
 
-    def __init__(self, group: Group, product: Product, choice: Choice, tiling: Tiling) -> None:
-        super().__init__(group, product, choice, tiling)
+    def __init__(self, group: Group, choice: Choice, tiling: Tiling) -> None:
+        super().__init__(group, choice, tiling)
         channels, places, _ = choice.sizes(tiling)
         block = self.machine.int("ttu.block")
         self.pitch = -(-places // block) * block

@@ -42,7 +42,7 @@ class Group:
     #: Where outputs go that are no whole buffers.
     parts: Mapping[Value, Access] = field(default_factory=dict)
     #: How groups that are alike were cut.
-    memo: dict[object, Tiling] = field(default_factory=dict, repr=False)
+    memo: dict[object, tuple[Tiling, ...]] = field(default_factory=dict, repr=False)
     ops: list[Op] = field(init=False)
     space: Space = field(init=False)
     access: dict[Value, Access] = field(init=False)
@@ -240,10 +240,10 @@ class Group:
         for loop in loops:
             bodies.append((loop.body, loop.buffers))
         places = {loop.variable: number for number, loop in enumerate(loops, 1)}
-        for word, buffer in writer.loads:
+        for node, word, buffer in (*writer.panels, *((w, w, b) for w, b in writer.loads)):
             known = [places[v] for v in word.views["a"].variables() if v in places]
             body, buffers = bodies[max(known, default=0)]
-            body.append(word)
+            body.append(node)
             buffers.append(buffer)
         inner, buffers = bodies[-1]
         inner += core

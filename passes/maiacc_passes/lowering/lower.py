@@ -71,7 +71,7 @@ class _Lowering:
         self._steps = self.plan.steps
         self._constants: dict[tuple[Value, tuple[int, ...]], Buffer] = {}
         self._names = 0
-        self.memo: dict[object, Tiling] = {}
+        self.memo: dict[object, tuple[Tiling, ...]] = {}
 
     def run(self) -> Plan:
         main, module = self.module.main, self.module
@@ -224,10 +224,9 @@ class _Moved:
 Lowering = Callable[[Group, Op], list[Kernel]]
 
 LOWERINGS: dict[str, Lowering] = {
-    **{
-        name: lambda group, op: [lower_contraction(group, op)]
-        for name in ("contract", "conv", "contract_sparse", "conv_sparse", "contract_scaled")
-    },
+    **dict.fromkeys(
+        ("contract", "conv", "contract_sparse", "conv_sparse", "contract_scaled"), lower_contraction
+    ),
     "block_quantize": lambda group, op: [lower_blocks(group, op)],
     **dict.fromkeys(("gather", "gather_elements", "gather_nd"), lower_gather),
     **dict.fromkeys(("scatter_elements", "scatter_nd"), lower_scatter),

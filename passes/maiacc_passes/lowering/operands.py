@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import prod
 
 from maiacc_passes.ir.graph import Location
@@ -63,6 +64,12 @@ class Operand:
         """The tile in memory, in the order of strides."""
         return tuple(self.reach(axis, tiling) for axis in self.order) or (1,)
 
+    def panel(self, tiling: Tiling, sums: Sequence[int]) -> tuple[int, ...]:
+        """The tiles of all turns over sums, in the order of strides."""
+        whole = {d: tiling.trips(d) * tiling.tiles[d] for d in sums if d in tiling.spreads}
+        tiles = tuple(whole.get(d, n) for d, n in enumerate(tiling.tiles))
+        return self.shape(replace(tiling, tiles=tiles))
+
     def boxed(self, axis: int, tiling: Tiling) -> bool:
         """Whether a tile may touch coordinates that an axis does not have."""
         moves, start, size, _ = self.axes[axis]
@@ -72,9 +79,15 @@ class Operand:
         return start < 0 or last >= size or any(tiling.ragged(d) for d in moves)
 
     def load(
-        self, tiling: Tiling, buffer: Buffer, queue: str, weights: bool, location: Location
+        self,
+        tiling: Tiling,
+        buffer: Buffer,
+        queue: str,
+        weights: bool,
+        location: Location,
+        sums: Sequence[int] = (),
     ) -> Word:
-        """The word that fetches a tile."""
+        """The word that fetches a tile; with ``sums`` into a panel of tiles along these dims."""
         sides = []
         for axis in self.order:
             moves, start, size, stride = self.axes[axis]
@@ -84,7 +97,8 @@ class Operand:
                 if d in tiling.spreads
             )
             extent = size if self.boxed(axis, tiling) else None
-            sides.append(Side(self.reach(axis, tiling), stride, extent, start, terms))
+            first = start + sum(step * tiling.start(d) for d, step in moves.items())
+            sides.append(Side(self.reach(axis, tiling), stride, extent, first, terms))
         source = strided(
             self.access.buffer,
             sides,
@@ -92,10 +106,19 @@ class Operand:
             fill=FILLS.get(self.name, 0.0),
             dtype=self.access.dtype,
         )
-        shape = self.shape(tiling)
-        target = strided(buffer, [Side(n, s) for n, s in zip(shape, steps_of(shape), strict=True)])
+        target = strided(buffer, self._places(tiling, sums))
         views = {"d": target, "a": source}
         return Word("copy", queue, views, weights=weights, location=location)
+
+    def _places(self, tiling: Tiling, sums: Sequence[int]) -> list[Side]:
+        """The axes of a tile where it lies in memory, in a panel moved by the turn."""
+        sides = []
+        steps = steps_of(self.panel(tiling, sums))
+        for axis, step in zip(self.order, steps, strict=False):
+            moves = self.axes[axis][0]
+            terms = tuple((name_of(d), tiling.tiles[d]) for d in moves if d in sums)
+            sides.append(Side(self.reach(axis, tiling), step, None, 0, terms))
+        return sides or [Side(1, 1)]
 
     def run(self, tiling: Tiling) -> int:
         """Bytes of a tile that lie one behind the other in memory."""
@@ -115,14 +138,22 @@ class Operand:
         return Buffer("", self.dtype, self.shape(tiling), "tsram").bytes
 
     def view(
-        self, tiling: Tiling, buffer: Buffer, rows: Sequence[int], columns: Sequence[int]
+        self,
+        tiling: Tiling,
+        buffer: Buffer,
+        rows: Sequence[int],
+        columns: Sequence[int],
+        sums: Sequence[int] = (),
     ) -> View:
-        """The tile as rows and columns of the product."""
+        """The tile as rows and columns of the product; with ``sums`` in a panel of tiles."""
         steps: dict[int, int] = {}
-        for axis, step in zip(self.order, steps_of(self.shape(tiling)), strict=False):
+        for axis, step in zip(self.order, steps_of(self.panel(tiling, sums)), strict=False):
             for dim, move in self.axes[axis][0].items():
                 steps[dim] = move * step
-        sides = [Side(self.tile(d, tiling), steps.get(d, 0)) for d in (*rows, *columns)]
+        sides = []
+        for d in (*rows, *columns):
+            terms = ((name_of(d), tiling.tiles[d]),) if d in sums else ()
+            sides.append(Side(self.tile(d, tiling), steps.get(d, 0), None, 0, terms))
         return strided(buffer, sides, len(rows))
 
 

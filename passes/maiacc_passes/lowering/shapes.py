@@ -38,7 +38,8 @@ class Shape:
 @dataclass(frozen=True)
 class Product:
     """A contraction: operands, dims, and the extents of all dims of the group and the sums.
-    ``meta`` are the positions of a sparse right operand, ``scales`` those of operands in blocks.
+    ``meta`` are the positions of a sparse right operand, ``scales`` those of operands in blocks. Of
+    dims in ``starts`` it has only the elements from there to the extent.
     """
 
     op: Op
@@ -50,6 +51,18 @@ class Product:
     scales: tuple[Operand, ...] = ()
     #: Tile sizes that dims must have.
     fixed: tuple[tuple[int, int], ...] = ()
+    starts: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Elements of all dims."""
+        starts = dict(self.starts)
+        return tuple(n - starts.get(d, 0) for d, n in enumerate(self.extents))
+
+    def part(self, dim: int, start: int, end: int) -> Product:
+        """The part of it that has some elements of a dim."""
+        extents = tuple(end if d == dim else n for d, n in enumerate(self.extents))
+        return replace(self, extents=extents, starts=((dim, start),))
 
     @property
     def operands(self) -> tuple[Operand, ...]:
@@ -60,7 +73,7 @@ class Product:
     @property
     def macs(self) -> int:
         """Multiply-adds of the dense product."""
-        return prod(self.extents[d] for d in self.shape.dims())
+        return prod(self.sizes[d] for d in self.shape.dims())
 
     @property
     def bias(self) -> Value | None:

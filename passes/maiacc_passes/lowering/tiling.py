@@ -14,12 +14,24 @@ from maiacc_passes.kernel.views import Side
 @dataclass(frozen=True)
 class Tiling:
     """``extents`` and ``tiles`` by dim. ``order`` are the dims that loops go over, outer ones
-    first, with what each is dealt over."""
+    first, with what each is dealt over. With a ``panel``, rows of a product's left operand are
+    loaded with all that is summed, and stay for all columns. ``starts`` are where dims begin that
+    have only a part of their elements here; extents are where they end."""
 
     machine: Machine = field(compare=False, repr=False)
     extents: tuple[int, ...]
     tiles: tuple[int, ...]
     order: tuple[tuple[int, str], ...]
+    panel: bool = False
+    starts: tuple[tuple[int, int], ...] = ()
+
+    def start(self, dim: int) -> int:
+        """The first element of a dim."""
+        return dict(self.starts).get(dim, 0)
+
+    def size(self, dim: int) -> int:
+        """Elements of a dim."""
+        return self.extents[dim] - self.start(dim)
 
     @cached_property
     def spreads(self) -> dict[int, str]:
@@ -28,7 +40,7 @@ class Tiling:
 
     def pieces(self, dim: int) -> int:
         """Tiles along a dim."""
-        return -(-self.extents[dim] // self.tiles[dim])
+        return -(-self.size(dim) // self.tiles[dim])
 
     def trips(self, dim: int) -> int:
         """Iterations of a dim's loop in each instance."""
@@ -39,15 +51,14 @@ class Tiling:
         if dim not in self.spreads:
             return False
         times = self.trips(dim) * instances(self.machine, self.spreads[dim])
-        return times * self.tiles[dim] != self.extents[dim]
+        return times * self.tiles[dim] != self.size(dim)
 
     def side(self, dim: int, stride: int, box: bool = True) -> Side:
         """The part of a dim that a tile has, of elements in HBM so far apart."""
         size = self.tiles[dim]
         terms = ((name_of(dim), size),) if dim in self.spreads else ()
-        if box and self.ragged(dim):
-            return Side(size, stride, self.extents[dim], 0, terms)
-        return Side(size, stride, None, 0, terms)
+        extent = self.extents[dim] if box and self.ragged(dim) else None
+        return Side(size, stride, extent, self.start(dim), terms)
 
     def guards(self, dims: Sequence[int]) -> list[Side]:
         """Boxes that let only one iteration write, and one tile, what does not depend on loops."""

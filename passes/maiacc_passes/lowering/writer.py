@@ -10,7 +10,7 @@ from math import prod
 
 from maiacc_passes.ir.graph import NOWHERE, Location
 from maiacc_passes.kernel.limits import INPUTS, STAGES
-from maiacc_passes.kernel.model import Axis, Buffer, Chain, Dim, Stage, View, Word
+from maiacc_passes.kernel.model import Axis, Buffer, Chain, Dim, Node, Stage, View, Word
 from maiacc_passes.kernel.views import Side, strided
 from maiacc_passes.lowering.access import Access
 from maiacc_passes.lowering.drains import drained
@@ -27,8 +27,10 @@ class Writer:
 
     def __init__(self, tiling: Tiling) -> None:
         self.tiling = tiling
-        self.words: list[Word] = []
+        self.words: list[Node] = []
         self.loads: list[tuple[Word, Buffer]] = []
+        #: Loops of loads, the load in each, and what they fill.
+        self.panels: list[tuple[Node, Word, Buffer]] = []
         self.buffers: list[Buffer] = []
         self.location: Location = NOWHERE
         #: The dims of the largest result, in the order in which they lie in memory.

@@ -25,7 +25,7 @@ UNIT = 64
 
 #: Slots of weights and of what else is loaded, and the part of a tile's memory that they may take,
 #: one as the inverse.
-SLOTS = ((16, 4, 2), (8, 4, 2), (4, 4, 2), (3, 3, 2), (2, 2, 1))
+SLOTS = ((16, 4, 2), (8, 4, 2), (4, 4, 2), (3, 3, 2), (4, 4, 1), (3, 3, 1), (2, 2, 1))
 
 #: Bytes of weights that get a second slot whatever they are in.
 SMALL = 1 << 14
@@ -106,11 +106,12 @@ def place(kernel: Kernel, machine: Machine, high: bool) -> Places:
         for buffer, loop in declared
     }
     capacity = machine.space_bytes("tsram")
-    for many, more, share in SLOTS:
-        found = _placed(_more(wish, loaded, weights, (many, more)), weights, machine, high)
-        room = capacity // share
-        if found is not None and found.used <= room:
-            return found
+    for counts in (wish, {b: 1 if _panel(b) else n for b, n in wish.items()}):
+        for many, more, share in SLOTS:
+            slots = _more(counts, loaded, weights, (many, more))
+            found = _placed(slots, weights, machine, high)
+            if found is not None and found.used <= capacity // share:
+                return found
     for slots in ({b: _fewer(b, n) for b, n in wish.items()}, dict.fromkeys(wish, 1)):
         found = _placed(slots, weights, machine, high)
         if found is not None:
@@ -140,9 +141,16 @@ def _more(
     asked for before the kernel starts, the first number."""
     many, some = more
     return {
-        b: (many if b in weights else some) if n > 1 and b in loaded and b.space == "tsram" else n
+        b: (many if b in weights else some)
+        if n > 1 and b in loaded and b.space == "tsram" and not _panel(b)
+        else n
         for b, n in slots.items()
     }
+
+
+def _panel(buffer: Buffer) -> bool:
+    """Whether it takes several transfers to fill it: there are two of them at most."""
+    return buffer.space == "tsram" and buffer.bytes > DMA_BYTES
 
 
 def _fewer(buffer: Buffer, slots: int) -> int:
