@@ -64,7 +64,8 @@ def passes_for(
     else:
         passes = [pipeline.made(name) for name in options.passes]
     passes += [Integer(), Expand(), Empties(), Fold(), CommonSubexpressions(), DeadCode()]
-    prune = Prune(options.sparsity, options.sparsity_layers or "")
+    samples = options.calibration.samples if options.calibration is not None else None
+    prune = Prune(options.sparsity, options.sparsity_layers or "", options.method, samples)
     passes += [prune] if options.weights else []
     passes += [
         Siblings(tiles, block),

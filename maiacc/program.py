@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maiacc.compiling.build import Built, build
+from maiacc.compiling.calibration import Calibration
 from maiacc.compiling.report import document
 from maiacc.frontend.load import load_model
 from maiacc.frontend.model import Settings
@@ -34,6 +35,8 @@ def compile(
     values: Mapping[str, ArrayLike] | None = None,
     sparsity: str = "none",
     sparsity_layers: str | None = None,
+    sparsity_method: str | None = None,
+    calibration: str | os.PathLike[str] | Mapping[str, ArrayLike] | None = None,
     weights: bool = True,
     passes: Sequence[str] | None = None,
 ) -> Program:
@@ -41,7 +44,8 @@ def compile(
 
     ``model`` is a path, an ``onnx.ModelProto``, or what ``torch.onnx.export`` returns. ``shapes``
     gives inputs their shapes, and named dimensions their sizes; ``values`` are of inputs that
-    decide shapes, axes or trip counts. The other arguments are those of ``CompileOptions``.
+    decide shapes, axes or trip counts. ``calibration`` is a .npz file, or arrays by input, with
+    many samples each. The other arguments are those of ``CompileOptions``.
 
     Raises ``MaiaccError`` with everything that stands in the way.
     """
@@ -52,6 +56,8 @@ def compile(
         sparsity_layers,
         weights,
         None if passes is None else tuple(passes),
+        sparsity_method,
+        _calibration(calibration),
     )
     loaded = load_model(model)
     given = dict(shapes or {})
@@ -61,6 +67,14 @@ def compile(
         dict(values or {}),
     )
     return Program.of(build(loaded, settings, load_machine(target), options))
+
+
+def _calibration(
+    given: str | os.PathLike[str] | Mapping[str, ArrayLike] | None,
+) -> Calibration | None:
+    if given is None or isinstance(given, Mapping):
+        return None if given is None else Calibration(arrays=given)
+    return Calibration(os.fspath(given))
 
 
 @dataclass(eq=False)

@@ -10,7 +10,12 @@ import click
 
 from maiacc.checking import page
 from maiacc.checking.survey import survey
-from maiacc.commands.shared import WRONG_VALUES, compiler_options, model_options
+from maiacc.commands.shared import (
+    WRONG_VALUES,
+    calibration_of,
+    compiler_options,
+    model_options,
+)
 from maiacc.compiling.build import Built, Watch, build
 from maiacc.compiling.dump import Dump
 from maiacc.compiling.progress import progress
@@ -61,6 +66,8 @@ def command(
     binds: tuple[str, ...],
     precision: str,
     sparsity: str,
+    sparsity_method: str | None,
+    calibration: str | None,
     sparsity_layers: str | None,
     no_weights: bool,
     names: str | None,
@@ -81,7 +88,10 @@ def command(
     if verify and no_weights:
         raise click.UsageError("--verify needs the values that --no-weights leaves out")
     passes = None if names is None else tuple(n for n in names.split(",") if n.strip())
-    options = CompileOptions(target, precision, sparsity, sparsity_layers, not no_weights, passes)
+    options = CompileOptions(
+        target, precision, sparsity, sparsity_layers, not no_weights, passes, sparsity_method,
+        calibration_of(calibration),
+    )  # fmt: skip
     machine = load_machine(target)
     options.check(machine)
     not_the_input(output, model)
@@ -94,6 +104,8 @@ def command(
         for line in judged(verified):
             click.echo(line, err=as_json)
         sys.exit(WRONG_VALUES)
+    for warning in options.warnings:
+        click.echo(f"warning: {warning}", err=True)
     save_program(built.program, output, symbols=True)
     if keep_ir:
         text = print_module(built.compiled.module).encode()

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from maiacc.options import PRECISIONS, SPARSITIES
+from maiacc.compiling.calibration import Calibration
+from maiacc.options import METHODS, PRECISIONS, SPARSITIES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,7 +33,7 @@ def model_options(command: F) -> F:
 
 
 def compiler_options(command: F) -> F:
-    """Adds ``--precision``, ``--sparsity`` and ``--sparsity-layers``, which go to
+    """Adds ``--precision``, ``--sparsity`` and what belongs to it, which go to
     ``CompileOptions``."""
     return _added(
         command,
@@ -42,12 +43,25 @@ def compiler_options(command: F) -> F:
         ),
         click.option(
             "--sparsity", default="none", show_default=True, metavar="|".join(SPARSITIES),
-            help="Prune weights of contractions, by magnitude.",
+            help="Prune weights of contractions.",
+        ),
+        click.option(
+            "--sparsity-method", metavar="|".join(METHODS),
+            help="How to choose what is kept: sparsegpt with --calibration, else magnitude.",
+        ),
+        click.option(
+            "--calibration", metavar="FILE.npz",
+            help="Inputs by name, many of each, that weights are pruned by.",
         ),
         click.option(
             "--sparsity-layers", metavar="REGEX", help="Nodes to prune that would be left out."
         ),
     )  # fmt: skip
+
+
+def calibration_of(path: str | None) -> Calibration | None:
+    """The data of ``--calibration``."""
+    return None if path is None else Calibration(path)
 
 
 def _added(command: F, *options: Callable[[F], F]) -> F:

@@ -11,8 +11,13 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from maiacc.commands.shared import WRONG_VALUES, compiler_options, model_options
-from maiacc.compiling.recorded import BIND, SHAPE, given_with, options_of
+from maiacc.commands.shared import (
+    WRONG_VALUES,
+    calibration_of,
+    compiler_options,
+    model_options,
+)
+from maiacc.compiling.recorded import BIND, SHAPE, check_calibration, given_with, options_of
 from maiacc.frontend.load import Loaded, load_model
 from maiacc.frontend.model import Settings, import_model
 from maiacc.frontend.options import settings_for
@@ -56,6 +61,8 @@ def command(
     binds: tuple[str, ...],
     precision: str,
     sparsity: str,
+    sparsity_method: str | None,
+    calibration: str | None,
     sparsity_layers: str | None,
     per_op: bool,
     per_pass: bool,
@@ -84,7 +91,10 @@ def command(
         raise click.UsageError("--model goes with a program (.maia)")
     name = model or source
     machine = load_machine(target or TARGET) if program is None else program.machine
-    options = CompileOptions(machine.name, precision, sparsity, sparsity_layers)
+    options = CompileOptions(
+        machine.name, precision, sparsity, sparsity_layers, True, None, sparsity_method,
+        calibration_of(calibration),
+    )  # fmt: skip
     if program is not None:
         options = _as_compiled(program, options)
         shapes = shapes or given_with(program, SHAPE)
@@ -115,13 +125,15 @@ def command(
 def _as_compiled(program: Program, options: CompileOptions) -> CompileOptions:
     """The options that a program was compiled with, but for those that are given."""
     context = click.get_current_context()
-    names = ("precision", "sparsity", "sparsity_layers")
+    names = ("precision", "sparsity", "sparsity_layers", "sparsity_method", "calibration")
     given = {
         name: getattr(options, name)
         for name in names
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT
     }
-    return replace(options_of(program, program.machine), **given)
+    found = replace(options_of(program, program.machine), **given)
+    check_calibration(program, found)
+    return found
 
 
 def _program(path: str) -> Program:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from maiacc.compiling.build import Built
 from maiacc.running.summary import BOUND_NAMES, line, percent, size_text, time_text
 from maiacc_isa.errors import printable
 from maiacc_isa.program import Program
+from maiacc_passes.pruning import Pruned
 from maiacc_passes.schedule.arena import Life, arrange
 from maiacc_passes.schedule.lives import Lives
 from maiacc_passes.schedule.places import UNIT, acc_bytes
@@ -90,6 +92,25 @@ def document(built: Built) -> dict[str, Any]:
             for name, s in memory(placed).items()
         },
         "bounds": {name: built.work.bounds[name] for name in BOUNDS},
+        "warnings": built.options.warnings,
+        "sparse": [_layer(report) for report in built.compiled.pruned],
+    }
+
+
+def _layer(report: Pruned) -> dict[str, Any]:
+    """A layer with sparse weights."""
+    return {
+        "nodes": list(report.nodes),
+        "weight": report.weight,
+        "elements": report.elements,
+        "pattern": report.pattern,
+        "method": report.method,
+        "note": report.note,
+        "energy": report.energy,
+        "error": report.error if isfinite(report.error) else None,
+        "error_of": "calibration" if report.measured else "noise",
+        "dense_bytes": report.dense_bytes,
+        "sparse_bytes": report.sparse_bytes,
     }
 
 
@@ -139,6 +160,8 @@ def _bound(built: Built) -> str:
 def _options(built: Built) -> str:
     options = built.options
     parts = [f"precision {options.precision}", f"sparsity {options.sparsity}"]
+    if options.sparsity != "none":
+        parts[-1] += f" by {options.method}"
     if options.passes is not None:
         parts.append("passes " + (", ".join(options.passes) or "none"))
     if not options.weights:
@@ -150,11 +173,14 @@ def _pruned(built: Built) -> Iterator[str]:
     """What each layer with sparse weights keeps, and what that costs."""
     reports = built.compiled.pruned
     for number, report in enumerate(reports[:LAYERS]):
-        how = "found sparse" if report.found else "pruned"
+        how = "found sparse" if report.found else f"pruned to {report.pattern} by {report.method}"
+        how += f" ({report.note})" if report.note else ""
+        of = " of the calibration data" if report.measured else ""
+        bytes_ = f"{size_text(report.dense_bytes)} -> {size_text(report.sparse_bytes)}"
         yield line(
             "" if number else "sparse",
-            f"{printable(', '.join(report.nodes) or report.weight)}: {how}, "
-            f"{100 * report.energy:.4g} % of the energy kept, output off by {report.error:.2g}",
+            f"{printable(', '.join(report.nodes) or report.weight)}: {how}, {bytes_}, "
+            f"{100 * report.energy:.4g} % of the energy kept, output{of} off by {report.error:.2g}",
         )
     if len(reports) > LAYERS:
         yield line("", f"... and {len(reports) - LAYERS} more layers")

@@ -11,8 +11,9 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from math import prod
 from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
@@ -28,6 +29,7 @@ from maiacc_sim.arith.convert import container
 from maiacc_sim.tensors import FOREIGN, host_dtype, title
 
 Array: TypeAlias = NDArray[Any]
+Shape: TypeAlias = tuple[int, ...]
 
 #: Largest header of an array, in characters.
 HEADER_LIMIT = 10_000
@@ -73,21 +75,56 @@ def read_arrays(path: str, tensors: Mapping[str, Tensor]) -> dict[str, Array]:
     """
     with open_plain(path) as file, _damage(path):
         archive = _directory(file)
-        members = _members(archive)
-        unknown = [name for name in members if name not in tensors]
-        if unknown:
-            raise MaiaccError(
-                "E1202",
-                f"the program has no input or state {quote(unknown[0])}",
-                expected=quote(", ".join(tensors)) or "no inputs",
-                found=quote(", ".join(unknown)),
-            )
         found = {}
-        for name, info in members.items():
+        for name, info in _known(archive, tensors).items():
             with archive.open(info) as member:
                 stream, where = cast(BinaryIO, member), f"{path} [{info.filename}]"
                 found[name] = _read(stream, info.file_size, tensors[name], where)
         return found
+
+
+def read_stacks(
+    path: str, tensors: Mapping[str, Tensor], most: int, fits: Callable[[Tensor, Shape], bool]
+) -> dict[str, Array]:
+    """The arrays of a ``.npz`` file, each of the type of the tensor of its name, and of a shape
+    that ``fits``; of at most so many bytes together.
+
+    Raises what ``read_arrays`` raises, and E1204 for a file with more bytes.
+    """
+    with open_plain(path) as file, _damage(path):
+        archive = _directory(file)
+        found, room = {}, most
+        for name, info in _known(archive, tensors).items():
+            with archive.open(info) as member:
+                shape, _, dtype = _header(cast(BinaryIO, member))
+            where = f"{path} [{info.filename}]"
+            tensor = tensors[name]
+            if fits(tensor, shape):
+                tensor = replace(tensor, shape=shape)
+            _fits(tensor, shape, dtype, where)
+            room -= prod(shape) * dtype.itemsize
+            if room < 0:
+                raise refusal(
+                    "the arrays are too large", f"at most {most:,} bytes", "give fewer samples"
+                )
+            with archive.open(info) as member:
+                found[name] = _read(cast(BinaryIO, member), info.file_size, tensor, where)
+        return found
+
+
+def _known(archive: zipfile.ZipFile, tensors: Mapping[str, Tensor]) -> dict[str, zipfile.ZipInfo]:
+    """The arrays of an archive by name. Raises ``MaiaccError`` E1202 for names that no tensor has,
+    and E1204."""
+    members = _members(archive)
+    unknown = [name for name in members if name not in tensors]
+    if unknown:
+        raise MaiaccError(
+            "E1202",
+            f"the program has no input or state {quote(unknown[0])}",
+            expected=quote(", ".join(tensors)) or "no inputs",
+            found=quote(", ".join(unknown)),
+        )
+    return members
 
 
 def read_plain_array(path: str, most: int) -> Array:

@@ -1,10 +1,10 @@
 """Weights of contractions become 2:4 sparse: of four along what is summed, two are kept.
 
 Assumes: contractions with constant right operands, composites expanded. Promises nothing about the
-bits of a model that was not sparse before: asked for, it drops the two elements of smallest
-magnitude, and says what that costs. A weight that has no more than two elements that are not zero
-in each four is found without being asked, and nothing changes but signs of zeros, and that a zero
-that is skipped never meets an infinity or NaN. In:
+bits of a model that was not sparse before: asked for, it drops elements, and says what that costs.
+A weight that has no more than two elements that are not zero in each four is found without being
+asked, and nothing changes but signs of zeros, and that a zero that is skipped never meets an
+infinity or NaN. In:
 
     %1 = contract(%0, @w) {spec="ab,bc->ac", to=""} : fp32[4, 8]
 
@@ -16,54 +16,87 @@ Out:
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
 from maiacc_passes.ir.errors import IRError
-from maiacc_passes.ir.graph import Module, Op, Value
+from maiacc_passes.ir.graph import Module, Op
 from maiacc_passes.ir.ops import OPS
-from maiacc_passes.ir.types import Type, tensor
-from maiacc_passes.ir.vocabulary.contractions import split_spec
-from maiacc_passes.ir.vocabulary.sparse import grouped, kept, packed, padded_size, summed_axis
-from maiacc_passes.ir.weights import Array, Lazy, Source
+from maiacc_passes.ir.vocabulary.sparse import grouped, packed
+from maiacc_passes.ir.weights import Array, Data, Lazy, Source
+from maiacc_passes.sparsity.activations import Activations
+from maiacc_passes.sparsity.calibrating import Samples, calibrate
+from maiacc_passes.sparsity.layers import Layer, layer_of
+from maiacc_passes.sparsity.methods import magnitude, rounding, sparsegpt, wanda
+from maiacc_passes.sparsity.pattern import METHODS, Pattern, pattern_of
 
-#: Rows of made-up inputs by which errors of layers are measured.
+#: Rows of made-up inputs by which errors of layers are measured without samples.
 SAMPLES = 64
 
 #: Elements of a weight that are looked at first, to see whether it is sparse.
 GLANCE = 4096
 
+#: What the machine stores.
+STORED = Pattern(2, 4)
+
+#: What a sparse weight is made of.
+PARTS = ("values", "positions")
+
 
 @dataclass(frozen=True)
 class Pruned:
-    """A layer that multiplies a sparse weight. ``energy`` is how much of the sum of squares was
-    kept, ``error`` the relative error of its output for normally distributed inputs."""
+    """A layer that multiplies a sparse weight of ``elements`` elements. ``method`` is what chose
+    them, or ``found`` if the weight came sparse; ``note`` says why that is not what was asked for.
+    ``energy`` is how much of the sum of squares is left; ``error`` the relative error of the
+    output, by Frobenius norms, for the inputs that it has on the samples if it is ``measured``, for
+    normally distributed ones if not. The bytes are those
+    of the weight before and after, in the type that it has in the model."""
 
     nodes: tuple[str, ...]
     weight: str
     elements: int
+    pattern: str
+    method: str
     energy: float
     error: float
-    found: bool
+    measured: bool
+    dense_bytes: int
+    sparse_bytes: int
+    note: str = ""
+
+    @property
+    def found(self) -> bool:
+        """Whether nobody pruned it."""
+        return self.method == "found"
 
 
 @dataclass(frozen=True)
 class Prune:
-    """``pattern`` is ``none``, which only finds sparse weights, or ``2:4``. ``layers`` is a regular
-    expression of ONNX nodes that are pruned although they are the first or the last."""
+    """``pattern`` is ``none``, which only finds sparse weights, or one of ``PATTERNS``. ``layers``
+    is a regular expression of ONNX nodes that are pruned although they are the first or the last.
+    ``method`` is one of ``METHODS``; all but ``magnitude`` need ``samples``, which gives inputs of
+    a module by name."""
 
     name: ClassVar[str] = "prune"
     keeps: ClassVar[str] = "bound"
     pattern: str = "none"
     layers: str = ""
+    method: str = "magnitude"
+    samples: Callable[[Module], Samples] | None = field(default=None, compare=False, repr=False)
     reports: list[Pruned] = field(default_factory=list, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.pattern not in ("none", "2:4"):
-            raise IRError("E1413", "option pattern of pass prune", expected="none or 2:4")
+        if self.pattern != "none":
+            pattern_of(self.pattern)
+        good = ("magnitude",) if self.samples is None else METHODS
+        if self.method not in good:
+            expected = ", ".join(good) if self.samples else "magnitude where there are no samples"
+            raise IRError(
+                "E1413", "option method of pass prune", expected=expected, found=self.method
+            )
         try:
             re.compile(self.layers)
         except re.error as problem:
@@ -72,111 +105,172 @@ class Prune:
             ) from None
 
     def run(self, module: Module) -> int:
-        """How many layers multiply sparse weights now."""
-        candidates = [op for op in module.main.walk() if _weight(op) is not None]
-        chosen = self._chosen(candidates)
-        done = [self._change(module, op, op in chosen) for op in candidates]
-        return sum(done)
+        """How many layers multiply sparse weights now. Raises what ``samples`` raises, and
+        ``IRError`` E1409 and E1508 for samples that cannot be used."""
+        there = [layer for op in module.main.walk() if (layer := layer_of(op)) is not None]
+        chosen = self._chosen(there)
+        wanted = pattern_of(self.pattern) if chosen else STORED
+        work = _Work(module, wanted, self.method)
+        left = []
+        for layer in there:
+            dense = _dense(layer)
+            if layer in chosen and not _is_sparse(layer, dense, wanted):
+                left.append(layer)
+            elif _is_sparse(layer, dense, STORED):
+                work.found(layer)
+        if self.samples is None:
+            for layer in left:
+                work.unseen(layer)
+        elif left:
+            calibrate(module, self.samples(module), left, work.seen)
+        self.reports.extend(work.reports[layer] for layer in there if layer in work.reports)
+        return len(work.reports)
 
-    def _chosen(self, ops: Sequence[Op]) -> set[Op]:
+    def _chosen(self, layers: Sequence[Layer]) -> set[Layer]:
+        """All but the first and the last, and those that are named; none that cannot be."""
         if self.pattern == "none":
             return set()
         named = {
-            op
-            for op in ops
-            if self.layers and any(re.search(self.layers, node) for node in op.location.nodes)
+            layer
+            for layer in layers
+            if self.layers and any(re.search(self.layers, node) for node in layer.op.location.nodes)
         }
-        return {*ops[1:-1], *named}
+        return {layer for layer in {*layers[1:-1], *named} if not _corrected(layer.op)}
 
-    def _change(self, module: Module, op: Op, prune: bool) -> bool:
-        value = _weight(op)
-        assert value is not None
-        assert value.weight is not None
-        axis = _axis(op)
-        if axis is None or op.region is None:
-            return False
-        dense = value.weight.source.array(value.type)
-        found = _is_sparse(dense, axis)
-        if not (prune or found):
-            return False
-        self.reports.append(_report(op, value, dense, axis, found))
-        kinds = _types(value.type, axis)
-        source, name = value.weight.source, value.weight.name
+
+@dataclass
+class _Work:
+    """Puts sparse ops in the places of dense ones, and keeps what is to be said of them."""
+
+    module: Module
+    pattern: Pattern
+    method: str
+    reports: dict[Layer, Pruned] = field(default_factory=dict)
+
+    def found(self, layer: Layer) -> None:
+        """A weight that is sparse already."""
+        self._lazily(layer, STORED)
+        self._report(layer, "found", 1.0, 0.0, str(STORED))
+
+    def unseen(self, layer: Layer) -> None:
+        """A layer of whose inputs nothing is known."""
+        old = layer.matrix(_dense(layer))
+        new = magnitude(old, self.pattern)
+        self._report(layer, "magnitude", _energy(old, new), _noise(old, new), str(self.pattern))
+        self._lazily(layer, self.pattern)
+
+    def seen(self, layer: Layer, x: Activations) -> Op:
+        """A layer that multiplied these rows. Gives the op that is there now."""
+        old = layer.matrix(_dense(layer))
+        new, method, note = self._chosen(layer, old, x)
+        wide = old.astype(np.float64), new.astype(np.float64)
+        error = x.error(*wide) if x.finite else float("nan")
+        self._report(layer, method, _energy(*wide), error, str(self.pattern), True, note)
+        return self._change(layer, [Data(part) for part in packed(layer.weight(new), layer.axis)])
+
+    def _chosen(self, layer: Layer, old: Array, x: Activations) -> tuple[Array, str, str]:
+        """Other weights, the method that made them, and why it is not the one asked for."""
+        if self.method == "magnitude":
+            return magnitude(old, self.pattern), "magnitude", ""
+        if not x.finite or not np.isfinite(old.astype(np.float32)).all():
+            return magnitude(old, self.pattern), "magnitude", "values are infinite or NaN"
+        if self.method == "wanda":
+            return wanda(old, self.pattern, x), "wanda", ""
+        made = sparsegpt(old, self.pattern, x, rounding(layer.value.type.element))
+        if made is not None:
+            return made, "sparsegpt", ""
+        why = "it sums too many" if x.hessian is None else "H cannot be inverted"
+        return wanda(old, self.pattern, x), "wanda", why
+
+    def _report(
+        self,
+        layer: Layer,
+        method: str,
+        energy: float,
+        error: float,
+        pattern: str,
+        measured: bool = False,
+        note: str = "",
+    ) -> None:
+        assert layer.value.weight is not None
+        kind = layer.value.type
+        self.reports[layer] = Pruned(
+            layer.op.location.nodes,
+            layer.value.weight.name,
+            kind.size,
+            pattern,
+            method,
+            energy,
+            error,
+            measured,
+            kind.bytes,
+            sum(part.bytes for part in layer.types()),
+            note,
+        )
+
+    def _lazily(self, layer: Layer, pattern: Pattern) -> Op:
+        """Keeps what has the largest magnitude, each time it is read."""
+        assert layer.value.weight is not None
+        source, name = layer.value.weight.source, layer.value.weight.name
         parts = [
-            module.add_weight(
-                f"{name}.{part}",
-                kind,
-                Lazy(f"{part} of {name}", _Part(source, value.type, axis, number)),
-            )
-            for number, (part, kind) in enumerate(zip(("values", "positions"), kinds, strict=True))
+            Lazy(f"{part} of {name}", _Part(source, layer, pattern, number))
+            for number, part in enumerate(PARTS)
+        ]
+        return self._change(layer, parts)
+
+    def _change(self, layer: Layer, sources: Sequence[Source]) -> Op:
+        op, weight = layer.op, layer.value.weight
+        assert weight is not None
+        assert op.region is not None
+        parts = [
+            self.module.add_weight(f"{weight.name}.{part}", kind, source)
+            for part, kind, source in zip(PARTS, layer.types(), sources, strict=True)
         ]
         operands = [op.operands[0], *parts, *op.operands[2:]]
         row = OPS[f"{op.name}_sparse"]
         made = Op(row, operands, dict(op.attrs), [op.result.type], (), op.location)
         op.region.insert(made, op)
         op.replace(made.results)
-        return True
+        return made
 
 
-def _weight(op: Op) -> Value | None:
-    """The constant that an op multiplies by."""
-    if op.name not in ("contract", "conv"):
-        return None
-    value = op.operands[1]
-    assert value is not None
-    element = value.type.element
-    fits = element.bits >= 8 and (element.is_float or element.bits == 8)
-    return value if value.weight is not None and fits else None
+def _dense(layer: Layer) -> Array:
+    assert layer.value.weight is not None
+    return layer.value.weight.source.array(layer.value.type)
 
 
-def _axis(op: Op) -> int | None:
-    """The axis of the weight that is summed last; None if it cannot be sparse."""
-    value = op.operands[1]
-    assert value is not None
-    if op.name == "conv":
-        return 1 if op.attrs["groups"] == 1 and value.type.shape[1] >= 4 else None
-    left, right, out = split_spec(str(op.attrs["spec"]))
-    gone = [letter for letter in right if letter not in out]
-    batch = [letter for letter in right if letter in left and letter in out]
-    only = [letter for letter in left if letter not in out and letter not in right]
-    if len(gone) != 1 or gone[0] not in left or batch or only:
-        return None
-    axis = summed_axis(str(op.attrs["spec"]))
-    return axis if value.type.shape[axis] >= 4 else None
+def _corrected(op: Op) -> bool:
+    """Whether a constant made of the dense weight is taken off the sum, for a zero point of what
+    is multiplied: with other weights it would be another constant."""
+    users = [user for user in op.result.uses if user.name == "sub"]
+    constants = [value for user in users for value in user.operands if value and value.weight]
+    return bool(constants) and op.result.type.element.is_int
 
 
-def _types(kind: Type, axis: int) -> tuple[Type, Type]:
-    shape = kind.shape
-    whole = padded_size(shape[axis])
-    values = (*shape[:axis], whole // 2, *shape[axis + 1 :])
-    positions = (*shape[:axis], *shape[axis + 1 :], whole // 4)
-    return kind.with_shape(values), tensor("uint4", positions)
-
-
-def _is_sparse(dense: Array, axis: int) -> bool:
-    """Whether no four elements have more than two that are not zero; all zeros are not sparse."""
-    moved = np.moveaxis(dense, axis, -1)
+def _is_sparse(layer: Layer, dense: Array, pattern: Pattern) -> bool:
+    """Whether a pattern holds already; all zeros are not sparse."""
+    moved = np.moveaxis(dense, layer.axis, -1)
     first = moved.reshape(-1, moved.shape[-1])[: max(1, GLANCE // moved.shape[-1])]
     for part in (first, moved):
-        if np.count_nonzero(grouped(part, part.ndim - 1), axis=-1).max(initial=0) > 2:
+        groups = grouped(part, part.ndim - 1)
+        if not pattern.holds(groups.reshape(*groups.shape[:-2], -1)):
             return False
     return bool(np.any(dense))
 
 
-def _report(op: Op, value: Value, dense: Array, axis: int, found: bool) -> Pruned:
-    assert value.weight is not None
-    groups = grouped(dense.astype(np.float32), axis)
-    places = kept(groups)
-    pruned = np.zeros_like(groups)
-    np.put_along_axis(pruned, places, np.take_along_axis(groups, places, -1), -1)
-    rows = groups.reshape(-1, groups.shape[-2] * 4)
-    lost = rows - pruned.reshape(rows.shape)
-    x = np.random.default_rng(0).standard_normal((SAMPLES, rows.shape[1]), np.float32)
-    whole, off = np.linalg.norm(x @ rows.T), np.linalg.norm(x @ lost.T)
-    total = float(np.square(groups, dtype=np.float64).sum())
-    energy = float(np.square(pruned, dtype=np.float64).sum()) / total if total else 1.0
-    error = float(off / whole) if whole else 0.0
-    return Pruned(op.location.nodes, value.weight.name, value.type.size, energy, error, found)
+def _energy(old: Array, new: Array) -> float:
+    """How much of the sum of squares is left."""
+    total = float(np.square(old, dtype=np.float64).sum())
+    return float(np.square(new, dtype=np.float64).sum()) / total if total else 1.0
+
+
+def _noise(old: Array, new: Array) -> float:
+    """The relative error of products with normally distributed rows."""
+    wide = old.astype(np.float32)
+    x = np.random.default_rng(0).standard_normal((SAMPLES, old.shape[1]), np.float32)
+    whole = np.linalg.norm(x @ wide.T)
+    off = np.linalg.norm(x @ (wide - new.astype(np.float32)).T)
+    return float(off / whole) if whole else 0.0
 
 
 @dataclass(frozen=True)
@@ -184,9 +278,12 @@ class _Part:
     """The values (0) or the positions (1) of a weight that is pruned when it is read."""
 
     source: Source
-    kind: Type
-    axis: int
+    layer: Layer
+    pattern: Pattern
     number: int
 
     def __call__(self) -> Array:
-        return packed(self.source.array(self.kind), self.axis)[self.number]
+        dense = self.source.array(self.layer.value.type)
+        if self.pattern != STORED:
+            dense = self.layer.weight(magnitude(self.layer.matrix(dense), self.pattern))
+        return packed(dense, self.layer.axis)[self.number]

@@ -24,7 +24,7 @@ from support import PATHS
     ("code", "more"),
     [
         ("E1506", ["--precision", "fp3"]),
-        ("E1506", ["--sparsity", "1:2"]),
+        ("E1506", ["--sparsity", "4:8"]),
         ("E1506", ["--sparsity-layers", "up"]),
         ("E1506", ["--sparsity", "2:4", "--sparsity-layers", "("]),
         ("E1506", ["--sparsity", "2:4", "--no-weights"]),

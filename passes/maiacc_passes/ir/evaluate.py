@@ -68,25 +68,12 @@ class Run:
     # ---- regions and ops ------------------------------------------------------------------
     def region(self, region: Region, arguments: Sequence[Array]) -> list[Array]:
         """What a region hands out for some arguments."""
-        self.values.update(zip(region.params, arguments, strict=True))
-        own: list[Value] = list(region.params)
-        left: dict[Value, int] = {}
+        frame = Frame(self, region, arguments)
         for op in region:
             if op.next is None:
                 break
-            for value, array in zip(op.results, self.results(op), strict=True):
-                self.values[value] = array
-                left[value] = _uses_in(value, region)
-                own.append(value)
-            for operand in op.operands:
-                if operand in left:
-                    left[operand] -= 1
-                    if not left[operand]:
-                        del self.values[operand], left[operand]
-        found = [self.read(value) for value in region.outputs if value is not None]
-        for value in own:
-            self.values.pop(value, None)
-        return found
+            frame.step(op)
+        return frame.finish()
 
     def results(self, op: Op) -> list[Array]:
         """The results of an op. Raises ``IRError`` with the op's nodes."""
@@ -141,6 +128,39 @@ class Run:
         return self.region(found, [x for x in arrays if x is not None])
 
 
+class Frame:
+    """A region whose ops are evaluated one by one, in their order, by ``step``: all but the last,
+    which hands values out. Values that no later op needs are forgotten."""
+
+    def __init__(self, run: Run, region: Region, arguments: Sequence[Array]) -> None:
+        run.values.update(zip(region.params, arguments, strict=True))
+        self.run = run
+        self.region = region
+        self.own: list[Value] = list(region.params)
+        self.left: dict[Value, int] = {}
+
+    def step(self, op: Op) -> None:
+        """Evaluates an op of the region. Raises ``IRError`` with the op's nodes."""
+        values, left = self.run.values, self.left
+        for value, array in zip(op.results, self.run.results(op), strict=True):
+            values[value] = array
+            left[value] = _uses_in(value, self.region)
+            self.own.append(value)
+        for operand in op.operands:
+            if operand in left:
+                left[operand] -= 1
+                if not left[operand]:
+                    del values[operand], left[operand]
+
+    def finish(self) -> list[Array]:
+        """What the region hands out; all else is forgotten."""
+        outputs = self.region.outputs
+        found = [self.run.read(value) for value in outputs if value is not None]
+        for value in self.own:
+            self.run.values.pop(value, None)
+        return found
+
+
 def _uses_in(value: Value, region: Region) -> int:
     """How often ops right in a region use a value; one more if others do, or it is handed out."""
     count = sum(n for op, n in value.uses.items() if op.region is region)
@@ -158,6 +178,15 @@ def evaluate(
     """The outputs of a model by name; ``trim`` cuts bounded dimensions to what exists. Raises
     ``IRError`` E1409 for inputs that do not fit."""
     run = Run(lift, watch)
+    results = run.region(module.main, arguments_of(run, module, inputs))
+    if trim:
+        kinds = [value.type for value in module.main.outputs if value is not None]
+        results = [_trimmed(run, kind, x) for kind, x in zip(kinds, results, strict=True)]
+    return dict(zip(module.outputs, results, strict=True))
+
+
+def arguments_of(run: Run, module: Module, inputs: Mapping[str, Array]) -> list[Array]:
+    """What the main region is evaluated on. Raises ``IRError`` E1409 for inputs that do not fit."""
     arguments = []
     for name, param in zip(module.inputs, module.main.params, strict=True):
         if name not in inputs:
@@ -167,11 +196,7 @@ def evaluate(
             found = f"{array.dtype}{list(array.shape)}"
             raise IRError("E1409", f"input {name}", expected=str(param.type), found=found)
         arguments.append(array.astype(run.numpy(param.type.element), copy=False))
-    results = run.region(module.main, arguments)
-    if trim:
-        kinds = [value.type for value in module.main.outputs if value is not None]
-        results = [_trimmed(run, kind, x) for kind, x in zip(kinds, results, strict=True)]
-    return dict(zip(module.outputs, results, strict=True))
+    return arguments
 
 
 def _trimmed(run: Run, kind: Type, array: Array) -> Array:

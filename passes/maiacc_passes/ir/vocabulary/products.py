@@ -131,18 +131,18 @@ def convolved(
         return _depthwise(x, w, strides, dilations, out)
     x, w = summable(x, w, w[0].size, dtype)
     taps = w.reshape(groups, w.shape[0] // groups, -1)
-    windows = _windows(x, spans, strides, dilations)
+    view = windows(x, spans, strides, dilations)
     rank = len(extents)
     order = (0, 1, *range(2 + rank, 2 + 2 * rank), *range(2, 2 + rank))
-    for samples, rows in _pieces(windows.shape, rank, x.itemsize):
-        piece = windows[samples, :, rows].transpose(order)
+    for samples, rows in _pieces(view.shape, rank, x.itemsize):
+        piece = view[samples, :, rows].transpose(order)
         columns = piece.reshape(piece.shape[0], groups, taps.shape[2], -1)
         shape = (piece.shape[0], w.shape[0], *piece.shape[2 + rank :])
         out[samples, :, rows] = product(taps, columns, dtype).reshape(shape)
     return out
 
 
-def _windows(
+def windows(
     x: Array, spans: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
 ) -> Array:
     """[N, C, place..., tap...] without a copy."""
