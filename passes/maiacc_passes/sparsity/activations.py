@@ -65,9 +65,8 @@ class Activations:
     def error(self, dense: Array, pruned: Array) -> float:
         """How far results are off with other weights [rows, columns], relative to the results:
         Frobenius norms; from a sample of rows where H is not kept."""
-        lost = dense - pruned
         with np.errstate(all="ignore"):
-            off, whole = self._norm(lost), self._norm(dense)
+            off, whole = self._norm(dense - pruned), self._norm(dense)
         if not (np.isfinite(off) and np.isfinite(whole)):
             return float("nan")
         return float(off / whole) if whole else float(off > 0)
