@@ -248,7 +248,7 @@ def _type(text: str) -> np.dtype[Any]:
     if text.strip("<>|=") == "f1":  # what becomes of e5m2 of ml_dtypes; numpy has no such type
         return np.dtype("V1")
     if "O" in text:
-        raise refusal("the file holds Python objects, which are never loaded")
+        raise refusal("the file holds Python objects, which are never loaded", "plain numbers")
     try:
         return np.dtype(text)
     except (TypeError, ValueError):
