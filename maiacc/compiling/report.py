@@ -175,7 +175,7 @@ def _pruned(built: Built) -> Iterator[str]:
     for number, report in enumerate(reports[:LAYERS]):
         how = "found sparse" if report.found else f"pruned to {report.pattern} by {report.method}"
         how += f" ({report.note})" if report.note else ""
-        of = " of the calibration data" if report.measured else ""
+        of = " on the calibration data" if report.measured else ""
         bytes_ = f"{size_text(report.dense_bytes)} -> {size_text(report.sparse_bytes)}"
         yield line(
             "" if number else "sparse",

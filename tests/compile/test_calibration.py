@@ -84,7 +84,7 @@ def test_the_summary_says_how(folder: Path) -> None:
     out = compiled(folder, *DOWN).out
     assert "sparsity 2:4 by sparsegpt" in out
     assert "/down/MatMul: pruned to 2:4 by sparsegpt, 1.875 KiB -> 1020 B" in out
-    assert "output of the calibration data off by" in out
+    assert "output on the calibration data off by" in out
 
 
 def test_python_takes_arrays_and_files(tmp_path: Path) -> None:
