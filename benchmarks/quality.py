@@ -12,39 +12,24 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from benchmarks.quality_rows import ROWS, Row  # noqa: E402
 from maiacc.compiler import Compiled, compile_module  # noqa: E402
-from maiacc.frontend.model import Settings, import_model  # noqa: E402
 from maiacc.options import CompileOptions  # noqa: E402
 from maiacc_isa.machine import Machine, load_machine  # noqa: E402
 from maiacc_passes.counting import count  # noqa: E402
 from maiacc_passes.ir.graph import Module, Op, Value  # noqa: E402
-from maiacc_passes.ir.parser import parse_module  # noqa: E402
 from maiacc_sim.result import Result  # noqa: E402
 from maiacc_sim.simulate import Options, simulate  # noqa: E402
-from zoo import zoo  # noqa: E402
 
 TARGET = "maia200"
 KEPT = Path(__file__).with_suffix(".json")
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of the table: what is compiled, in which precision, and how many times its bound it is
-    meant to take at most."""
-
-    name: str
-    most: float
-    module: Callable[[], Module]
-    precision: str = "model"
-    rate: str = "bf16"
 
 
 @dataclass(frozen=True)
@@ -56,67 +41,6 @@ class Counts:
     words: int
     bound: int
     by: str
-
-
-# ---- what is compiled ------------------------------------------------------------------------
-def text(graph: str) -> Module:
-    """A module of the text of a graph."""
-    return parse_module(f"ir 1 graph\n{graph}")
-
-
-def product(m: int, n: int, k: int, kind: str = "bf16", to: str = "bf16") -> Module:
-    """A product of two matrices."""
-    return text(
-        f'graph (%0: {kind}[{m}, {k}] "x", %1: {kind}[{k}, {n}] "w") -> ("y") {{\n'
-        f'  %2 = contract(%0, %1) {{spec="ab,bc->ac", to={to}}} : {to}[{m}, {n}]\n'
-        "  return(%2)\n}\n"
-    )
-
-
-def rows(op: str, attrs: str = "") -> Module:
-    """An op over 4,096 rows of 8,192 numbers."""
-    kind = "bf16[4096, 8192]"
-    return text(
-        f'graph (%0: {kind} "x") -> ("y") {{\n  %1 = {op}(%0) {attrs} : {kind}\n  return(%1)\n}}\n'
-    )
-
-
-def convolution(channels: tuple[int, int], size: int, stride: int, groups: int = 1) -> Module:
-    """A 3 x 3 convolution of eight images."""
-    (c, o), half = channels, size // stride
-    head = f'graph (%0: bf16[8, {c}, {size}, {size}] "x", %1: bf16[{o}, {c // groups}, 3, 3] "w")'
-    attrs = f"strides=[{stride}, {stride}], pads=[1, 1, 1, 1], dilations=[1, 1], groups={groups}"
-    made = f"bf16[8, {o}, {half}, {half}]"
-    return text(f'{head} -> ("y") {{\n  %2 = conv(%0, %1) {{{attrs}}} : {made}\n  return(%2)\n}}\n')
-
-
-def network(name: str) -> Module:
-    """A real architecture."""
-    model = zoo.build(name)
-    shapes = {key: value.shape for key, value in zoo.inputs(name).items()}
-    return import_model(model, Settings(shapes=shapes))
-
-
-def net(title: str, name: str, most: float) -> Row:
-    """A row of a network in bf16."""
-    return Row(title, most, partial(network, name), "bf16")
-
-
-ROWS = (
-    Row("GEMM 4096^3", 1 / 0.95, partial(product, 4096, 4096, 4096)),
-    Row("GEMM 8192^3", 1 / 0.97, partial(product, 8192, 8192, 8192)),
-    Row("GEMM 8192^3 fp8", 1 / 0.95, partial(product, 8192, 8192, 8192, "e4m3"), rate="fp8"),
-    Row("matrix-vector 8192 x 28672", 1 / 0.95, partial(product, 1, 28672, 8192)),
-    Row("conv 3x3/2 64 to 128, 56 x 56", 1 / 0.85, partial(convolution, (64, 128), 56, 2)),
-    Row("depthwise 3x3, 64, 56 x 56", 1 / 0.80, partial(convolution, (64, 64), 56, 1, 64)),
-    Row("softmax 4096 x 8192", 1 / 0.85, partial(rows, "softmax", "{axis=1}")),
-    Row("gelu 4096 x 8192", 1 / 0.85, partial(rows, "gelu")),
-    net("GPT-2 small, prefill 128", "gpt2_prefill_s128", 2.0),
-    net("BERT base, 128", "bert_base_s128", 2.6),
-    net("Llama, prefill 128", "llama1b4l_prefill_s128_op23", 1.6),
-    net("Llama, decode past 512", "llama1b4l_decode_p512_op23", 1 / 0.85),
-    net("ResNet-50", "resnet50", 4.5),
-)
 
 
 # ---- bounds --------------------------------------------------------------------------------
@@ -139,10 +63,14 @@ def moved(compiled: Compiled) -> int:
 
 def bound_of(row: Row, macs: int, compiled: Compiled, machine: Machine) -> tuple[int, str]:
     """The least cycles that any program could take, and what decides."""
-    block = machine.int("ttu.block")
-    peak = block * block * machine.int(f"ttu.kchunk.{row.rate}") * machine.instances("tile")
+    if row.beside:
+        return json.loads(KEPT.read_text("utf-8"))[row.beside]["cycles"], "dense"
+    block, tiles = machine.int("ttu.block"), machine.instances("tile")
+    peak = block * block * machine.int(f"ttu.kchunk.{row.rate}") * tiles
     rate = machine.int("hbm.bytes_per_cycle") * float(machine["hbm.efficiency"])
-    found = {"tensor units": -(-macs // peak), "HBM": int(moved(compiled) / rate)}
+    found = {"tensor units": -(-(row.macs or macs) // peak)}
+    found["HBM"] = int((row.bytes or moved(compiled)) / rate)
+    found["vector units"] = int(row.passes * row.elements / (machine.int("tvp.lanes32") * tiles))
     by = max(found, key=lambda name: found[name])
     return found[by], by
 

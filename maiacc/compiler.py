@@ -31,6 +31,7 @@ from maiacc_passes.rounding import Rounded
 from maiacc_passes.schedule.schedule import Placed, schedule
 from maiacc_passes.siblings import Siblings
 from maiacc_passes.splitting import SplitK
+from maiacc_passes.triangles import Triangles
 
 #: Called after each step with its name and the module.
 After = Callable[[str, Module], None]
@@ -63,7 +64,15 @@ def passes_for(
         passes = [step.made for step in pipeline.PIPELINE]
     else:
         passes = [pipeline.made(name) for name in options.passes]
-    passes += [Integer(), Expand(), Empties(), Fold(), CommonSubexpressions(), DeadCode()]
+    passes += [
+        Integer(),
+        Triangles(),
+        Expand(),
+        Empties(),
+        Fold(),
+        CommonSubexpressions(),
+        DeadCode(),
+    ]
     samples = options.calibration.samples if options.calibration is not None else None
     prune = Prune(options.sparsity, options.sparsity_layers or "", options.method, samples)
     passes += [prune] if options.weights else []

@@ -24,6 +24,10 @@ REDUCTIONS = {
 }
 
 
+#: Reductions that a chain gives beside its results.
+STATS = {"rsum": "sum", "rsumsq": "sumsq", "rmax": "max", "rmin": "min"}
+
+
 def special(writer: Writer, expr: Expr) -> None:
     """Writes the word of an expression whose inputs are there."""
     SPECIALS[expr.op](writer, expr)
@@ -35,6 +39,10 @@ def _reduce(writer: Writer, expr: Expr) -> None:
     assert x.tile is not None
     gone = expr.fields["gone"]
     assert isinstance(gone, tuple)
+    beside = None if expr.fields.get("last") else _beside(writer, expr, x.tile)
+    if beside is not None:
+        expr.tile = beside
+        return
     result = writer.tile(expr.store, expr.dims)
     source = writer.view(x.tile, (*expr.dims, *gone), len(expr.dims))
     if expr.fields.get("last"):
@@ -43,6 +51,26 @@ def _reduce(writer: Writer, expr: Expr) -> None:
     fields: dict[str, object] = {"op": REDUCTIONS[str(expr.fields["op"])]}
     writer.words.append(Word("reduce", "TVP", views, None, fields, writer.location))
     expr.tile = result
+
+
+def _beside(writer: Writer, expr: Expr, x: Tile) -> Tile | None:
+    """Lets the word that makes what is reduced give the result beside it, in the same passes."""
+    word, tiles = writer.mapped.get(x.buffer, (None, {}))
+    stat = STATS.get(str(expr.fields["op"]))
+    gone = expr.fields["gone"]
+    assert isinstance(gone, tuple)
+    order = (*expr.dims, *gone)
+    if word is None or word.chain is None or stat is None or set(order) != set(x.dims):
+        return None
+    plain = word.kind == "map" and word.chain.dtype == "fp32"
+    if not plain or {x.type, expr.store} != {"fp32"} or not expr.dims:
+        return None
+    # A new buffer: others may still be read when the word is executed, which came before.
+    result = writer.tile(expr.store, expr.dims, fresh=True)
+    views = {name: writer.view(tile, order, len(expr.dims)) for name, tile in tiles.items()}
+    word.kind, word.views = "map_reduce", {**views, "e": writer.view(result, expr.dims)}
+    word.chain = replace(word.chain, stat=stat)
+    return result
 
 
 def _backwards(writer: Writer, tile: Tile, dims: tuple[int, ...], gone: tuple[int, ...]) -> View:

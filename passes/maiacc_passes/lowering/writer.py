@@ -35,6 +35,8 @@ class Writer:
         self.location: Location = NOWHERE
         #: The dims of the largest result, in the order in which they lie in memory.
         self.stored: tuple[int, ...] = ()
+        #: The word that made a buffer on the vector unit, and the tiles that it reads.
+        self.mapped: dict[Buffer, tuple[Word, dict[str, Tile]]] = {}
         self._loaded: dict[object, Tile] = {}
         self._free: dict[tuple[str, int], list[Buffer]] = {}
         self._left: dict[Expr, int] = {}
@@ -44,13 +46,15 @@ class Writer:
         """Elements of a tile with these dims."""
         return prod(self.tiling.tiles[d] for d in dims)
 
-    def tile(self, dtype: str, dims: Sequence[int], name: str = "t") -> Tile:
-        """A new tile, its dims in this order, row by row."""
+    def tile(self, dtype: str, dims: Sequence[int], name: str = "t", fresh: bool = False) -> Tile:
+        """A new tile, its dims in this order, row by row; ``fresh`` ones have a buffer that nobody
+        had before."""
         shape = tuple(self.tiling.tiles[d] for d in dims) or (1,)
         size = prod(shape)
-        pool = self._free.get((dtype, size))
+        pool = None if fresh else self._free.get((dtype, size))
         if pool:
             buffer = pool.pop()
+            self.mapped.pop(buffer, None)
         else:
             buffer = Buffer(f"{name}{len(self.buffers)}", dtype, shape, "tsram")
             self.buffers.append(buffer)
@@ -271,7 +275,11 @@ class Writer:
             assert number is not None
             views["a"] = self.view(number, layout)
         kind, queue = ("drain", "DRN") if by_drain else ("map", "TVP")
-        self.words.append(Word(kind, queue, views, chain, location=self.location))
+        word = Word(kind, queue, views, chain, location=self.location)
+        self.words.append(word)
+        if not by_drain and len(leaves) == len(views) - 1:
+            tiles = {name: x.tile for x, name in names.items() if x.tile is not None}
+            self.mapped[result.buffer] = word, {"d": result, **tiles}
         expr.tile = result
 
 
