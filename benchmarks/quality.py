@@ -125,6 +125,7 @@ def main() -> int:
             differ.append(f"{row.name}: {kept.get(row.name)} became {found}")
         kept[row.name] = found
     if "--update" in sys.argv:
+        kept = {row.name: kept[row.name] for row in ROWS if row.name in kept}
         KEPT.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
     if "--check" in sys.argv and differ:
         print(*differ, sep="\n", file=sys.stderr)

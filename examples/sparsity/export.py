@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -16,7 +18,7 @@ class _Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
 
-    def __call__(self, kind: str, inputs: list[str], name: str, **attrs: object) -> str:
+    def __call__(self, kind: str, inputs: list[str], name: str, **attrs: Any) -> str:
         """A node with one output, which has its name."""
         self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attrs))
         return name
@@ -35,7 +37,7 @@ def model(shape: Shape, w: Weights) -> onnx.ModelProto:
     size = shape.width // shape.heads
     g.constant(np.array([0, 0, 3, shape.heads, size]), "parts")
     g.constant(np.array([0, 0, shape.width]), "rows")
-    g.constant(np.float32(1 / np.sqrt(size)), "scale")
+    g.constant(np.array(1 / np.sqrt(size), np.float32), "scale")
     g.constant(np.triu(np.full((shape.places,) * 2, -1e9, np.float32), 1), "mask")
     for n in range(3):
         g.constant(np.array(n), f"part{n}")

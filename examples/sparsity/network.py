@@ -35,7 +35,8 @@ def start(shape: Shape, seed: int, dtype: type[np.floating[Any]] = np.float32) -
     rng = np.random.default_rng(seed)
 
     def drawn(*sizes: int) -> Array:
-        return (rng.standard_normal(sizes) / np.sqrt(sizes[0])).astype(dtype)
+        found: Array = (rng.standard_normal(sizes) / np.sqrt(sizes[0])).astype(dtype)
+        return found
 
     width = shape.width
     found = {

@@ -21,6 +21,9 @@ from maiacc_passes.schedule.schedule import Placed
 
 TILE, BOTH = ("tile",), ("tile", "cluster")
 
+#: Loops around one that may have trips of its own in each instance.
+DEEP = 4
+
 
 @dataclass
 class _Scope:
@@ -183,9 +186,10 @@ class BlockWriter:
     def _loop(self, loop: Loop, scope: _Scope) -> None:
         roles = _roles(loop)
         inner = _Scope(dict(scope.sources), scope.slots, dict(scope.levels), scope.depth)
-        if loop.trips > 1:
-            head = len(self.words)
-            self._add(w.loop(roles, scope.depth, loop.trips, 0))
+        own = self._own_trips(loop, roles) if scope.depth < DEEP else None
+        looped, head = loop.trips > 1 or own is not None, len(self.words)
+        if looped:
+            self._add(self._head(loop, roles, scope.depth, own, 0))
             inner.levels[loop.variable] = scope.depth
             inner.depth += 1
         inner.sources[loop.variable] = self._variable(loop, scope.depth, roles)
@@ -194,10 +198,29 @@ class BlockWriter:
             if owner is loop:
                 step = w.set_register(roles, register, 1, ((register, 1),), count)
                 self._add(step)
-        if loop.trips > 1:
+        if looped:
             length = len(self.words) - head - 1
-            self.words[head] = w.loop(roles, scope.depth, loop.trips, length)
+            self.words[head] = self._head(loop, roles, scope.depth, own, length)
             self._add(w.end_loop(roles, scope.depth))
+
+    @staticmethod
+    def _head(
+        loop: Loop, roles: tuple[str, ...], level: int, own: int | None, length: int
+    ) -> isa.Word:
+        if own is None:
+            return w.loop(roles, level, loop.trips, length)
+        return w.counted_loop(roles, level, own, length)
+
+    def _own_trips(self, loop: Loop, roles: tuple[str, ...]) -> int | None:
+        """The register with the trips of each instance of a loop that some walk once less: what
+        they would load for nothing is not loaded."""
+        count = instances(self.machine, loop.spread)
+        if not loop.spread or roles != TILE or not loop.pieces or loop.pieces % count == 0:
+            return None
+        register = self._register(ids=True)
+        terms, imm = ((self._code[loop.spread], -1),), loop.pieces - 1 + count
+        self._add(w.assign(roles, register, imm, terms, "div", count))
+        return register
 
     def _variable(
         self, loop: Loop, level: int, roles: tuple[str, ...]

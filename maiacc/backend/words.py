@@ -66,6 +66,12 @@ def loop(roles: tuple[str, ...], level: int, trips: int, length: int) -> w.Word:
     return w.complete(w.Word("LOOP", None, roles, fields))
 
 
+def counted_loop(roles: tuple[str, ...], level: int, register: int, length: int) -> w.Word:
+    """The head of a loop whose trips are in a register."""
+    fields = {"level": level, "kind": "scalar", "reg": register, "length": length}
+    return w.complete(w.Word("LOOP", None, roles, fields))
+
+
 def end_loop(roles: tuple[str, ...], level: int) -> w.Word:
     """The end of a loop."""
     return w.complete(w.Word("ENDL", None, roles, {"level": level}))

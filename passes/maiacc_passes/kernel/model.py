@@ -245,13 +245,15 @@ class Word:
 class Loop:
     """``trips`` iterations. Dealt over instances, the variable is the instance's number plus their
     count times the counter; otherwise it is the counter. ``buffers`` are fresh in each
-    iteration."""
+    iteration. With ``pieces``, values from there on have nothing to do, and an instance need not
+    come to them."""
 
     variable: str
     trips: int
     spread: str = ""
     body: list[Node] = field(default_factory=list)
     buffers: list[Buffer] = field(default_factory=list)
+    pieces: int = 0
 
 
 Node = Word | Loop

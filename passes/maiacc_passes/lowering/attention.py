@@ -32,9 +32,10 @@ from math import prod
 from maiacc_passes.ir.graph import Op, Value
 from maiacc_passes.ir.table import Kind
 from maiacc_passes.ir.vocabulary.contractions import split_spec
-from maiacc_passes.kernel.model import Buffer, Kernel, Loop, View, Word
+from maiacc_passes.kernel.model import Buffer, Kernel, Loop, View
 from maiacc_passes.lowering.accumulators import Accumulators
-from maiacc_passes.lowering.expr import Expr, Tile, leaf, stored
+from maiacc_passes.lowering.attention_words import end_early, multiply, placed, redirect
+from maiacc_passes.lowering.expr import Expr, leaf, stored
 from maiacc_passes.lowering.fitting import fitting
 from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.operands import Operand
@@ -145,6 +146,8 @@ class _Attention:
         group.express(writer, exprs, ops=group.ops[at + 1 :])
         group.finish(writer, exprs)
         kernel = group.kernel(outer, writer, (), sums)
+        if outer.order != tiling.order:
+            end_early(kernel, outer)
         kernel.macs = self.scores.macs + self._macs(made.columns)
         turns = prod(outer.trips(d) * instances(self.machine, s) for d, s in outer.order)
         tiles = prod(outer.tiles[d] for d in (*shape.m, *shape.n))
@@ -160,7 +163,7 @@ class _Attention:
         shape, product = self.scores.shape, self.scores
         right = self._load(writer, product.b, shape.n, shape.k)
         views = {"d": sums.view(), "a": query, "b": right}
-        writer.words.append(_multiply(product.op, views))
+        writer.words.append(multiply(product.op, views))
         return leaf(sums.tile())
 
     def _chunks(
@@ -187,7 +190,7 @@ class _Attention:
             dims = group.space.of(value)
             tile = writer.tile(stored(value.type.dtype), dims, "s")
             moved = Expr("mov", (mine[value],), dims, "fp32", tile.type)
-            _redirect(inner, inner.get(moved, dims, tile.type), tile, keys)
+            redirect(inner, inner.get(moved, dims, tile.type), tile, keys)
             # Not a leaf, since others may have its place when it is read for the last time.
             exprs[value] = Expr("kept", (), dims, "", tile.type, tile=tile)
         loop.body = [*(word for word, _ in inner.loads), *inner.words]
@@ -223,14 +226,14 @@ class _Attention:
         if writer.tiling.order == tiling.order:
             right = self._load(writer, self._values(), sums.columns, shape.n)
             left = writer.view(tile, dims, len(shape.m))
-            writer.words.append(_multiply(self.mixed, {"d": sums.view(), "a": left, "b": right}))
+            writer.words.append(multiply(self.mixed, {"d": sums.view(), "a": left, "b": right}))
             return leaf(sums.tile())
         inner = Writer(tiling)
         right = self._load(inner, self._values(), sums.columns, shape.n)
-        left = _placed(inner.view(tile, dims, len(shape.m)), tile, keys, tiling)
+        left = placed(inner.view(tile, dims, len(shape.m)), tile, keys, tiling)
         loop = Loop(name_of(keys), tiling.trips(keys))
         views = {"d": sums.view(), "a": left, "b": right}
-        word = _multiply(self.mixed, views, over=(name_of(keys),))
+        word = multiply(self.mixed, views, over=(name_of(keys),))
         loop.body = [*(load for load, _ in inner.loads), word]
         loop.buffers = [buffer for _, buffer in inner.loads]
         writer.words.append(loop)
@@ -282,25 +285,3 @@ class _Attention:
         assert access is not None, "values come from outside"
         moves: list[dict[int, int]] = [{} if d is None else {d: 1} for d in self._dims(1)]
         return Operand("v", access, [(move, 0) for move in moves])
-
-
-def _multiply(op: Op, views: dict[str, View], over: tuple[str, ...] = ()) -> Word:
-    fields: dict[str, object] = {"over": over, "mode": "first" if over else "over"}
-    return Word("multiply", "TTU", views, fields=fields, location=op.location)
-
-
-def _placed(view: View, tile: Tile, keys: int, tiling: Tiling) -> View:
-    """A view of the first chunk of a tile as one of the chunk of the turn."""
-    step = tile.strides[keys] * tiling.tiles[keys]
-    return replace(view, terms=(*view.terms, (name_of(keys), step)))
-
-
-def _redirect(writer: Writer, chunk: Tile, tile: Tile, keys: int) -> None:
-    """Lets the word that makes a chunk write it into a tile of all keys."""
-    for word in reversed(writer.words):
-        if isinstance(word, Word) and word.views["d"].buffer is chunk.buffer:
-            split = max(0, len(tile.dims) - 1) if word.kind == "drain" else None
-            view = writer.view(tile, tile.dims, split)
-            word.views["d"] = _placed(view, tile, keys, writer.tiling)
-            writer.buffers.remove(chunk.buffer)
-            return
