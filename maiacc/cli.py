@@ -37,7 +37,7 @@ COMMANDS = {
     "passes": "List the passes, their order and why.",
     "opt": "Run passes over a text of the IR.",
     "targets": "List machines, or show one with its peaks and sources.",
-    "explain": "Explain an error code or an instruction at length.",
+    "explain": "Explain an error code, an instruction, or a node of a compiled model.",
     "completion": "Print the shell's completion script.",
 }
 

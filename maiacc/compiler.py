@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from maiacc.backend.emit import program_of
+from maiacc.backend.emit import Spans, program_of
 from maiacc.options import CompileOptions
 from maiacc_isa.machine import Machine
 from maiacc_isa.program import Program
@@ -44,7 +44,7 @@ Tiled = Callable[[Plan], None]
 class Compiled:
     """A program, and what it was made from: the module whose groups are its kernels, and where
     everything was placed. ``seconds`` by step; ``pruned`` are the layers with sparse weights,
-    ``rounded`` those whose weights were rounded."""
+    ``rounded`` those whose weights were rounded; ``spans`` are the words of each kernel."""
 
     module: Module
     placed: Placed
@@ -52,6 +52,7 @@ class Compiled:
     seconds: dict[str, float] = field(default_factory=dict)
     pruned: list[Pruned] = field(default_factory=list)
     rounded: list[Rounded] = field(default_factory=list)
+    spans: Spans = field(default_factory=dict)
 
 
 def passes_for(
@@ -127,11 +128,12 @@ def compile_module(
     start = time.process_time()
     extra = tuple(b for b in placed.bases if b in placed.always and b.kind == "temp" and keep)
     given = {output.buffer for output in plan.outputs.values()}
-    program = program_of(placed, tuple(b for b in extra if b not in given))
+    spans: Spans = {}
+    program = program_of(placed, tuple(b for b in extra if b not in given), spans)
     seconds["emit"] = time.process_time() - start
     pruned = [report for one in passes if isinstance(one, Prune) for report in one.reports]
     rounded = [report for one in passes if isinstance(one, Precision) for report in one.reports]
-    return Compiled(module, placed, program, seconds, pruned, rounded)
+    return Compiled(module, placed, program, seconds, pruned, rounded, spans)
 
 
 def refusals(

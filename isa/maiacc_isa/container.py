@@ -24,7 +24,7 @@ from maiacc_isa.bits import to_bytes
 from maiacc_isa.errors import ErrorList, MaiaccError, Place, quote
 from maiacc_isa.load import load
 from maiacc_isa.manifest import block_names, manifest_of
-from maiacc_isa.opening import TEXT_LIMIT, Opening
+from maiacc_isa.opening import NOTES, TEXT_LIMIT, Opening
 from maiacc_isa.table_codec import encode_chain, encode_descriptor, encode_mask, encode_semaphore
 from maiacc_isa.word import encode
 
@@ -43,8 +43,8 @@ WEIGHT_ALIGNMENT = 64
 def save(program: pr.Program, path: str, symbols: bool = True) -> None:
     """Writes a program. The same program gives the same bytes.
 
-    ``symbols`` False leaves out the names that only people need. Raises ``MaiaccError`` E0002
-    for a weight that cannot be read and E0003 where the file cannot be written.
+    ``symbols`` False leaves out the names and notes that only people need. Raises ``MaiaccError``
+    E0002 for a weight that cannot be read and E0003 where the file cannot be written.
     """
     with Writer(path) as writer:
         for number, block in enumerate(program.blocks):
@@ -63,6 +63,8 @@ def save(program: pr.Program, path: str, symbols: bool = True) -> None:
                     hint="leave them out with --no-symbols",
                 )
             writer.add("symbols.json", [data], len(data))
+            for name, note in program.notes.items():
+                writer.add(NOTES + name, weight_chunks(note, name), note.size)
         offsets = _add_weights(writer, program)
         manifest = manifest_of(program, offsets, writer.digests)
         data = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
@@ -144,6 +146,15 @@ def open_program(path: str) -> pr.Program:
     """
     with Reader(path) as reader, _named(path):
         return Opening(reader).program()
+
+
+def read_note(path: str, name: str) -> bytes | None:
+    """A note of a ``.maia`` file, its SHA-256 compared; None if the file does not have it.
+
+    Raises ``MaiaccError`` as ``open_program`` does for what is no such file or is damaged.
+    """
+    with Reader(path) as reader, _named(path):
+        return Opening(reader).note(name)
 
 
 @contextmanager

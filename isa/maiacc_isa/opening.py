@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-import struct
 from collections.abc import Callable
-from math import prod
 from typing import TypeVar
 
 import msgspec
 
+from maiacc_isa import opening_rows as rows
 from maiacc_isa import program as pr
 from maiacc_isa.archive import MEMBER_LIMIT, Reader
 from maiacc_isa.bits import records
@@ -20,15 +19,12 @@ from maiacc_isa.machine import Machine, builtin_machine, builtin_machines, machi
 from maiacc_isa.manifest import (
     BlockNames,
     BlockRow,
-    BufferRow,
     Manifest,
-    ParameterRow,
-    TensorRow,
     Versions,
     control_of,
     origins_of,
 )
-from maiacc_isa.names import ADDRESS_LIMIT, RANK_LIMIT, SCALAR_LIMIT
+from maiacc_isa.opening_rows import damaged
 from maiacc_isa.opening_symbols import check_names
 from maiacc_isa.table_codec import decode_chain, decode_descriptor, decode_mask, decode_semaphore
 from maiacc_isa.version import FORMAT_VERSION, ISA_VERSION, TIMING_VERSION
@@ -38,6 +34,9 @@ T = TypeVar("T")
 
 #: Largest manifest, and largest symbols, in bytes.
 TEXT_LIMIT = 16 << 20
+
+#: How members begin that are notes: read when somebody asks for one.
+NOTES = "notes/"
 
 #: Members a block may have, with the limit of the instruction set on how many they hold.
 _TABLES = {
@@ -49,13 +48,9 @@ _TABLES = {
 }
 
 _MEMBER = re.compile(
-    r"weights\.bin|symbols\.json|blocks/(\d{1,4})\.(?:code|desc|chain|sem|mask|table)"
+    r"weights\.bin|symbols\.json|notes/[a-z0-9_]{1,64}\.[a-z]{1,16}|"
+    r"blocks/(\d{1,4})\.(?:code|desc|chain|sem|mask|table)"
 )
-
-
-def damaged(message: str, code: str = "E0606") -> MaiaccError:
-    """The refusal of a manifest that describes no program."""
-    return MaiaccError(code, message)
 
 
 class Opening:
@@ -116,6 +111,19 @@ class Opening:
             raise damaged(f"member {name} is not what the manifest says", "E0604")
         return data
 
+    def note(self, name: str) -> bytes | None:
+        """A note with its SHA-256 compared; None if the file does not have it."""
+        member = NOTES + name
+        return self._member(member, MEMBER_LIMIT) if member in self.manifest.members else None
+
+    def _notes(self) -> dict[str, pr.Weights]:
+        """Where the notes are."""
+        return {
+            name.removeprefix(NOTES): pr.Weights(None, self._reader.path, m.offset, m.size)
+            for name, m in self._reader.members.items()
+            if name.startswith(NOTES)
+        }
+
     # ---- the program --------------------------------------------------------------------
     def program(self) -> pr.Program:
         manifest = self.manifest
@@ -130,7 +138,7 @@ class Opening:
         blocks = tuple(self._block(i, row, names[i]) for i, row in enumerate(manifest.blocks))
         control = control_of(manifest.control, {b.name for b in blocks}, limit("control_depth"))
         tensors, weights = self._tensors()
-        parameters = tuple(map(_parameter, manifest.parameters))
+        parameters = tuple(map(rows.parameter, manifest.parameters))
         for what, items in (
             ("blocks", [b.name for b in blocks]),
             ("parameters", [p.name for p in parameters]),
@@ -140,7 +148,7 @@ class Opening:
                 raise damaged(f"two {what} have the same name")
         return pr.Program(
             machine, tensors, parameters, blocks, control, weights, self._reader.path,
-            options=manifest.options,
+            options=manifest.options, notes=self._notes(),
         )  # fmt: skip
 
     def _machine(self) -> Machine:
@@ -192,9 +200,9 @@ class Opening:
             chains=self._table(number, row.name, "chain", "chain", decode_chain),
             semaphores=self._table(number, row.name, "sem", "semaphore", decode_semaphore),
             masks=self._table(number, row.name, "mask", "mask", decode_mask),
-            tables=_constant_tables(self._member(f"blocks/{number}.table", MEMBER_LIMIT)),
-            live_in=_live_in(row),
-            buffers=tuple(map(_buffer, names.buffers)),
+            tables=rows.constant_tables(self._member(f"blocks/{number}.table", MEMBER_LIMIT)),
+            live_in=rows.live_in(row),
+            buffers=tuple(map(rows.buffer, names.buffers)),
             symbols=pr.Symbols(
                 names.descriptors,
                 names.chains,
@@ -216,7 +224,7 @@ class Opening:
         tensors, weights = [], {}
         member = self._reader.members.get("weights.bin")
         for row in self.manifest.tensors:
-            tensor = _tensor(row)
+            tensor = rows.tensor(row)
             tensors.append(tensor)
             if row.offset is not None:
                 size = tensor.bytes()
@@ -234,64 +242,3 @@ def _json(data: bytes, kind: type[T], what: str) -> T:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as problem:
         raise damaged(f"the {what} is damaged: {quote(str(problem))}") from None
-
-
-def _sizes_are_valid(shape: list[int], *others: int) -> bool:
-    return len(shape) <= RANK_LIMIT and all(0 <= n < ADDRESS_LIMIT for n in (*shape, *others))
-
-
-def _tensor(row: TensorRow) -> pr.Tensor:
-    good = row.kind in pr.TENSOR_KINDS and row.dtype in load().dtypes
-    if not good or not _sizes_are_valid(row.shape, row.base):
-        raise damaged(f"tensor {quote(row.name)} is not valid")
-    # A weight without an offset has no values: such a program can be timed.
-    if row.kind != "weight" and row.offset is not None:
-        raise damaged(f"tensor {quote(row.name)}: only a weight has an offset")
-    if (row.kind == "state") != (row.result is not None):
-        raise damaged(f"tensor {quote(row.name)}: a state, and nothing else, has a result")
-    if prod(row.shape) >= ADDRESS_LIMIT:
-        raise damaged(f"tensor {quote(row.name)} is larger than any memory")
-    shape = tuple(row.shape)
-    return pr.Tensor(row.name, row.kind, row.dtype, shape, row.base, row.split, row.result)
-
-
-def _live_in(row: BlockRow) -> tuple[pr.LiveIn, ...]:
-    live_in = tuple(pr.LiveIn(*item) for item in row.live_in)
-    scalars = load().limit("scalars")
-    for x in live_in:
-        if not (0 <= x.reg < scalars and -SCALAR_LIMIT <= x.low <= x.high < SCALAR_LIMIT):
-            raise damaged("a block's live-in register is not valid")
-    if len({x.reg for x in live_in}) < len(live_in):
-        raise damaged("a block's live-in register is given twice")
-    return live_in
-
-
-def _parameter(row: ParameterRow) -> pr.Parameter:
-    good = -SCALAR_LIMIT <= row.low <= row.high < SCALAR_LIMIT and 1 <= row.step < SCALAR_LIMIT
-    if not good:
-        raise damaged(f"parameter {quote(row.name)} has an empty interval")
-    return pr.Parameter(row.name, row.low, row.high, row.step)
-
-
-def _buffer(row: BufferRow) -> pr.Buffer:
-    if row.dtype not in load().dtypes or row.space not in load().spaces:
-        raise damaged(f"buffer {quote(row.name)} has no type or memory")
-    if not _sizes_are_valid(row.shape, row.base, row.slots, row.pitch) or row.slots < 1:
-        raise damaged(f"buffer {quote(row.name)} has a size out of range")
-    shape = tuple(row.shape)
-    return pr.Buffer(row.name, row.dtype, shape, row.space, row.base, row.slots, row.pitch)
-
-
-def _constant_tables(data: bytes) -> tuple[tuple[int, ...], ...]:
-    tables: list[tuple[int, ...]] = []
-    at = 0
-    while at < len(data):
-        length = int.from_bytes(data[at : at + 4], "little")
-        end = at + 4 + 4 * length
-        if not 1 <= length <= load().limit("table_entries") or end > len(data):
-            raise damaged("a constant table is damaged", "E0605")
-        if len(tables) >= load().limit("tables"):
-            raise damaged("a block has too many constant tables", "E0605")
-        tables.append(struct.unpack(f"<{length}i", data[at + 4 : end]))
-        at = end
-    return tuple(tables)

@@ -40,8 +40,8 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Weights:
-    """Where a weight's bytes are: given in the program text, a piece of a file, or made whenever
-    they are asked for, so that they need not all be in memory at once."""
+    """Where the bytes of a weight or a note are: given in the program text, a piece of a file, or
+    made whenever they are asked for, so that they need not all be in memory at once."""
 
     data: bytes | None = None
     file: str | None = None
@@ -190,8 +190,9 @@ Node = Call | If | While
 
 @dataclass(frozen=True)
 class Program:
-    """A whole program for one machine. ``options`` say how a compiler was asked to make it; the
-    program means the same without them."""
+    """A whole program for one machine. ``options`` say how a compiler was asked to make it, and
+    ``notes`` are texts that it left for people, by name; the program means the same without
+    them."""
 
     machine: Machine
     tensors: tuple[Tensor, ...]
@@ -202,6 +203,7 @@ class Program:
     file: str | None = None
     places: dict[str, int] = field(default_factory=dict, compare=False)
     options: dict[str, str] = field(default_factory=dict, compare=False)
+    notes: dict[str, Weights] = field(default_factory=dict, compare=False, repr=False)
 
     def block(self, name: str) -> Block:
         """The block of that name."""

@@ -10,4 +10,4 @@ ISA_VERSION = (1, 0)
 TIMING_VERSION = 1
 
 #: Version of the ``.maia`` container.
-FORMAT_VERSION = (1, 0)
+FORMAT_VERSION = (1, 1)

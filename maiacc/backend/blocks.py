@@ -46,6 +46,8 @@ class BlockWriter:
         self.tables = Tables()
         self.words: list[isa.Word] = []
         self.origins: list[tuple[str, ...]] = []
+        #: Where the words of each kernel begin, and where they end.
+        self.spans: dict[str, tuple[int, int]] = {}
         self._origin: tuple[str, ...] = ()
         codes = load().sources
         self._code = {name: codes[name].code for name in ("L", "tile", "cluster", "gtile")}
@@ -102,7 +104,9 @@ class BlockWriter:
     def _kernels(self, scope: _Scope) -> None:
         for kernel, places in zip(self.block.kernels, self.block.places, strict=True):
             inner = _Scope(dict(scope.sources), depth=scope.depth)
+            first = len(self.words)
             self._kernel(kernel, places, inner)
+            self.spans[kernel.name] = (first, len(self.words))
 
     def _around(self, words: Sequence[Word]) -> None:
         for word in words:

@@ -16,9 +16,16 @@ from maiacc_passes.kernel.model import Buffer
 from maiacc_passes.schedule.flow import Block, Flow, Fork
 from maiacc_passes.schedule.schedule import Placed
 
+#: By the name of a kernel, the block of its words, the first of them and the one behind the last.
+Spans = dict[str, tuple[str, int, int]]
 
-def program_of(placed: Placed, extra: tuple[Buffer, ...] = ()) -> pr.Program:
-    """The program. ``extra`` buffers are handed out beside the outputs, by their names."""
+
+def program_of(
+    placed: Placed, extra: tuple[Buffer, ...] = (), spans: Spans | None = None
+) -> pr.Program:
+    """The program. ``extra`` buffers are handed out beside the outputs, by their names; ``spans``
+    gets the words of each kernel."""
+    spans = {} if spans is None else spans
     plan = placed.plan
     tensors: list[pr.Tensor] = []
     weights: dict[str, pr.Weights] = {}
@@ -33,24 +40,28 @@ def program_of(placed: Placed, extra: tuple[Buffer, ...] = ()) -> pr.Program:
     for buffer in extra:
         tensors.append(_tensor(buffer.name, "output", buffer, placed))
     blocks: list[pr.Block] = []
-    control = _control(placed.flow, placed, blocks)
+    control = _control(placed.flow, placed, blocks, spans)
     return pr.Program(placed.machine, tuple(tensors), (), tuple(blocks), control, weights)
 
 
-def _control(flow: Sequence[Flow], placed: Placed, blocks: list[pr.Block]) -> tuple[pr.Node, ...]:
+def _control(
+    flow: Sequence[Flow], placed: Placed, blocks: list[pr.Block], spans: Spans
+) -> tuple[pr.Node, ...]:
     """The control graph of a flow, whose blocks are written."""
     nodes: list[pr.Node] = []
     for item in flow:
         if isinstance(item, Block):
             name = f"main{len(blocks)}" if blocks else "main"
-            blocks.append(BlockWriter(item, placed).written(name))
+            writer = BlockWriter(item, placed)
+            blocks.append(writer.written(name))
+            spans.update((kernel, (name, *words)) for kernel, words in writer.spans.items())
             nodes.append(pr.Call(name))
         elif isinstance(item, Fork):
-            then = _control(item.then, placed, blocks)
-            other = _control(item.other, placed, blocks)
+            then = _control(item.then, placed, blocks, spans)
+            other = _control(item.other, placed, blocks, spans)
             nodes.append(pr.If(item.scalar.register, then, other))
         else:
-            body = _control(item.body, placed, blocks)
+            body = _control(item.body, placed, blocks, spans)
             nodes.append(pr.While(item.scalar.register, item.most, body))
     return tuple(nodes)
 

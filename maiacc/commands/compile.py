@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -57,6 +58,7 @@ UNSUPPORTED = 2
 @click.option("--dump-ir", "folder", metavar="DIR", help="Write the text after every step.")
 @click.option("--verify", is_flag=True, help="Judge what it computes, as maiacc verify does.")
 @click.option("--keep-ir", is_flag=True, help="Write the IR of the kernels beside the program.")
+@click.option("--no-record", is_flag=True, help="Leave out what maiacc explain reads.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def command(
     model: str,
@@ -74,6 +76,7 @@ def command(
     folder: str | None,
     verify: bool,
     keep_ir: bool,
+    no_record: bool,
     as_json: bool,
 ) -> None:
     """Compile MODEL for a machine, prove the program, and write it to a file (.maia).
@@ -98,7 +101,8 @@ def command(
     check_destination(output)
     loaded = load_model(model)
     settings = settings_for(loaded.model, shapes, binds)
-    built = _built(loaded, settings, machine, options, folder, as_json)
+    watch = Watch(record=not no_record, everything=keep_ir)
+    built = _built(loaded, settings, machine, options, folder, watch, as_json)
     verified = _verified(built) if verify else None
     if verified is not None and verified.wrong:
         for line in judged(verified):
@@ -125,11 +129,12 @@ def _built(
     machine: Machine,
     options: CompileOptions,
     folder: str | None,
+    asked: Watch,
     as_json: bool,
 ) -> Built:
     """The compiled model. What is not supported is reported as ``maiacc check`` does."""
     with progress(f"compiling {loaded.file}") as tell, refusals(loaded.file):
-        watch = Watch(tell)
+        watch = replace(asked, tell=tell)
         dump = None if folder is None else Dump(folder, watch)
         try:
             built = build(loaded, settings, machine, options, dump.watch if dump else watch)

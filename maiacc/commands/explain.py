@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import json
 
 import click
@@ -16,9 +17,25 @@ from maiacc_isa.spec import Stage, Trap
 
 @click.command(name="explain")
 @click.argument("name")
+@click.option("--in", "file", metavar="FILE.maia", help="The program of a model that NAME is of.")
+@click.option("--no-timing", is_flag=True, help="With --in, leave the timed run out.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def command(name: str, as_json: bool) -> None:
-    """Explain NAME: an error code (E0802), instruction (mmsp), stage (exp) or trap (race)."""
+def command(name: str, file: str | None, no_timing: bool, as_json: bool) -> None:
+    """Explain NAME: an error code (E0802), instruction (mmsp), stage (exp) or trap (race).
+
+    With --in, NAME is a node of the model that the program was compiled from, a part of its name,
+    or a kernel (k3): which kernels execute it and with what else, how they are cut into tiles and
+    what else was weighed, where operands and results lie, and what bounds it - as predicted, and
+    as a run without values takes it.
+    """
+    if file is not None:
+        # This loads the simulator, which other explanations can do without.
+        module = importlib.import_module("maiacc.explaining.program")
+        facts, page_lines = module.explained(file, name, not no_timing)
+        click.echo(json.dumps(facts) if as_json else "\n".join(page_lines))
+        return
+    if no_timing:
+        raise click.UsageError("--no-timing goes with --in")
     text = explanation(name)
     if as_json:
         click.echo(json.dumps({"schema": SCHEMA, "name": name, "markdown": text}))

@@ -13,8 +13,12 @@ from maiacc.checking.survey import UNSUPPORTED, nodes_of
 from maiacc.compiler import After, Compiled, Tiled, compile_module
 from maiacc.compiling.faults import internal_error
 from maiacc.compiling.recorded import recorded
+from maiacc.explaining.record import NAME as RECORD
+from maiacc.explaining.record import note_of
+from maiacc.explaining.recording import recorded as chosen
 from maiacc.frontend.load import Loaded
 from maiacc.frontend.model import Settings, import_model
+from maiacc.frontend.node import node_name
 from maiacc.options import CompileOptions
 from maiacc_isa.errors import ErrorList, MaiaccError, Place
 from maiacc_isa.lint import prove
@@ -36,11 +40,14 @@ Tell = Callable[[str], None]
 @dataclass(frozen=True)
 class Watch:
     """Who looks on: ``tell`` hears what is done next, ``after`` sees the module after each pass,
-    ``tiled`` the kernels before they are placed."""
+    ``tiled`` the kernels before they are placed. With ``record`` the program says what was chosen
+    and, with ``everything``, all that was weighed."""
 
     tell: Tell = lambda _: None
     after: After = lambda *_: None
     tiled: Tiled = lambda _: None
+    record: bool = True
+    everything: bool = False
 
 
 @dataclass
@@ -103,6 +110,10 @@ def build(
     clock("count")
     _counted(loaded, compiled, work, options)
     program = replace(program, options=recorded(options, settings))
+    if watch.record:
+        named = [node_name(node) for node, _ in nodes_of(loaded.model)]
+        note = note_of(chosen(compiled, named, watch.everything))
+        program = replace(program, notes={} if note is None else {RECORD: note})
     if not options.weights:
         program = replace(program, weights={})
     seconds["total"] = clock.total

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from maiacc.compiling.build import Built, Watch
@@ -35,7 +36,7 @@ class Dump:
     @property
     def watch(self) -> Watch:
         """A watch that writes what it sees, beside what another one does."""
-        return Watch(self._watch.tell, self.after, self.tiled)
+        return replace(self._watch, after=self.after, tiled=self.tiled)
 
     def after(self, name: str, module: Module) -> None:
         """The module after a pass."""

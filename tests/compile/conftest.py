@@ -7,9 +7,16 @@ from pathlib import Path
 import onnx
 import pytest
 
-from compile.models import doubles, large, network, noise
+from compile.models import doubles, kinds, large, layers, network, noise
 
-MODELS = {"net": network, "doubles": doubles, "noise": noise, "large": large}
+MODELS = {
+    "net": network,
+    "doubles": doubles,
+    "noise": noise,
+    "large": large,
+    "layers": layers,
+    "kinds": kinds,
+}
 
 
 @pytest.fixture(scope="session")

@@ -82,6 +82,49 @@ def large() -> onnx.ModelProto:
     return model([node], [info("x", [4, 2048])], [info("y", [4, 3072])], weights)
 
 
+def layers(count: int = 5) -> onnx.ModelProto:
+    """Layers that are alike: a product, a function, a sum over rows."""
+    rng = np.random.default_rng(0)
+    weights: dict[str, NDArray[np.generic]] = {}
+    nodes, x = [], "x"
+    for n in range(count):
+        weights[f"w{n}"] = (rng.standard_normal((16, 16)) / 4).astype(np.float32)
+        nodes += [
+            helper.make_node("MatMul", [x, f"w{n}"], [f"a{n}"], name=f"/layer.{n}/MatMul"),
+            helper.make_node("Tanh", [f"a{n}"], [f"b{n}"], name=f"/layer.{n}/Tanh"),
+            helper.make_node("ReduceSum", [f"b{n}"], [f"c{n}"], name=f"/layer.{n}/Sum"),
+            helper.make_node("Add", [f"b{n}", f"c{n}"], [f"d{n}"], name=f"/layer.{n}/Add"),
+        ]
+        x = f"d{n}"
+    ends = [info(name, [4, 16]) for name in ("x", x)]
+    return model(nodes, ends[:1], ends[1:], weights)
+
+
+def kinds() -> onnx.ModelProto:
+    """An op of each kind of kernel, and nodes that need none."""
+    weights: dict[str, NDArray[np.generic]] = {
+        "table": np.arange(80, dtype=np.float32).reshape(10, 8),
+        "flat": np.array([2, 32], np.int64),
+        "three": np.array([3], np.int64),
+        "one": np.array([1], np.int64),
+        "axis": np.array(1, np.int64),
+    }
+    nodes = [
+        helper.make_node("Gather", ["table", "i"], ["g"], name="gathered"),
+        helper.make_node("Softmax", ["g"], ["s"], name="softened", axis=-1),
+        helper.make_node("Reshape", ["s", "flat"], ["v"], name="viewed"),
+        helper.make_node("TopK", ["v", "three"], ["t", "places"], name="best"),
+        helper.make_node("CumSum", ["v", "axis"], ["sums"], name="running"),
+        helper.make_node("ReduceMax", ["sums", "one"], ["m"], name="largest"),
+        helper.make_node("Concat", ["m", "t"], ["both"], name="joined", axis=1),
+        helper.make_node("Mul", ["both", "both"], ["y"], name="squared"),
+        helper.make_node("Identity", ["y"], ["z"], name="nothing"),
+    ]
+    given = [info("i", [8], TensorProto.INT64)]
+    results = [info("z", [2, 4]), info("places", [2, 3], TensorProto.INT64)]
+    return model(nodes, given, results, weights)
+
+
 #: The network on the smallest machine.
 NET = ("net.onnx", "--shape", "batch=5", "--target", "mini")
 

@@ -18,6 +18,7 @@ from math import prod
 
 from maiacc_passes.ir.graph import NOWHERE, Location
 from maiacc_passes.ir.types import ELEMENTS, Element
+from maiacc_passes.kernel.cut import Cut
 
 #: ``coef`` times the value of a loop variable.
 Term = tuple[str, int]
@@ -265,7 +266,8 @@ class Kernel:
     but loads of weights.
 
     ``macs`` are the multiply-adds of the model that it does, ``padded`` those that its words do.
-    ``reads`` and ``writes`` are its buffers in HBM.
+    ``cut`` is how its space was cut, if that was a choice, and ``dims`` what dims of it are called;
+    ``layers`` are the nodes of each layer, if it stands for the kernels of several.
     """
 
     name: str
@@ -275,6 +277,9 @@ class Kernel:
     macs: int = 0
     padded: int = 0
     title: str = ""
+    cut: Cut | None = None
+    dims: dict[int, str] = field(default_factory=dict)
+    layers: list[tuple[str, ...]] = field(default_factory=list)
 
 
 def words_of(nodes: Sequence[Node]) -> Iterator[Word]:

@@ -42,7 +42,7 @@ from maiacc_passes.lowering.operands import Operand
 from maiacc_passes.lowering.recipes import unsupported
 from maiacc_passes.lowering.shapes import product_of
 from maiacc_passes.lowering.space import ELEMENTWISE
-from maiacc_passes.lowering.tiling import Tiling, instances, name_of, spreads
+from maiacc_passes.lowering.tiling import Tiling, instances, name_of, ranked, spreads
 from maiacc_passes.lowering.writer import Writer
 
 #: Cycles that the first block of rows takes beside its elements, those of another one, and passes
@@ -103,7 +103,7 @@ class _Attention:
                 order = (*((d, dealt.get(d, "")) for d in cut), *inner)
                 tiling = Tiling(self.machine, extents, tuple(tiles), order)
                 found.setdefault(tiling, self.cost(tiling))
-        yield from sorted(found, key=lambda t: (found[t], t.order, t.tiles))
+        yield from ranked(found)
 
     def cost(self, tiling: Tiling) -> float:
         """Cycles, roughly: turns, each with its scores on the vector unit, or its loads."""

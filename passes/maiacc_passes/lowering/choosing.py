@@ -7,7 +7,7 @@ from math import prod
 
 from maiacc_passes.kernel.limits import AXES, DIMS, DMA_BYTES, GROUP, SPARSE_STEP, SUM
 from maiacc_passes.lowering.pricing import Price
-from maiacc_passes.lowering.tiling import Tiling, spreads
+from maiacc_passes.lowering.tiling import Tiling, ranked, spreads
 
 #: Results for each tile of the chip from which on how they are dealt matters more than their sizes.
 MANY = 1 << 16
@@ -42,7 +42,7 @@ class Choice(Price):
                         self._ways(found, rows * block, columns * block, depth, whole=False)
                     if len(self.product.shape.k) > 1:
                         self._ways(found, rows * block, columns * block, depth, kernel=True)
-        yield from sorted(found, key=lambda t: (found[t], t.order, t.tiles))[:MOST]
+        yield from ranked(found, MOST)
         yield from self._least()
 
     @property

@@ -140,6 +140,7 @@ class Maker:
         kernel.name += "+" * number
         kernel.macs = product.macs
         kernel.padded = self._padded()
+        kernel.cut, kernel.dims = self.tiling, product.shape.names()
         return kernel
 
     def _padded(self) -> int:

@@ -32,7 +32,7 @@ from maiacc_passes.lowering.group import Group
 from maiacc_passes.lowering.operands import Operand, steps_of
 from maiacc_passes.lowering.pricing import is_near
 from maiacc_passes.lowering.shapes import product_of
-from maiacc_passes.lowering.tiling import Tiling, spreads
+from maiacc_passes.lowering.tiling import Tiling, ranked, spreads
 
 #: The variable of the loop over the channels of a tile.
 CHANNEL = "channel"
@@ -74,7 +74,7 @@ class Channels(Choice):
             for columns in (1, 2, 4, 8, 16, 32, 64):
                 if columns <= most:
                     self._cut(found, channels, columns * block)
-        yield from sorted(found, key=lambda t: (found[t], t.order, t.tiles))[:MOST]
+        yield from ranked(found, MOST)
 
     def _cut(self, found: dict[Tiling, float], channels: int, room: int) -> None:
         shape, extents = self.product.shape, self.product.extents

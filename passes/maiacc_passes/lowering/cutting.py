@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from math import prod
 
 from maiacc_isa.machine import Machine
-from maiacc_passes.lowering.tiling import Tiling, instances, spreads
+from maiacc_passes.lowering.tiling import Tiling, instances, ranked, spreads
 
 #: Cycles that an iteration costs beside its elements: latencies that nothing hides.
 TURN = 300
@@ -28,8 +28,7 @@ def cuts(machine: Machine, extents: Sequence[int], full: set[int], room: int) ->
         for share in (1, 2, 4, 8, 16, 64):
             tiling = _cut(machine, extents, free, way, max(1, room // share), room)
             found.setdefault(tiling, _cost(tiling))
-    ranked = sorted(found, key=lambda t: (found[t], t.order, t.tiles))
-    yield from ranked[:MOST]
+    yield from ranked(found, MOST)
     # At last the smallest tiles that there are.
     least = tuple(1 if d in free else n for d, n in enumerate(extents))
     order = tuple((d, "gtile" if d == free[0] else "") for d in free)

@@ -8,6 +8,7 @@ from typing import TypeVar
 from maiacc_isa.machine import Machine
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.kernel.model import Kernel
+from maiacc_passes.lowering.tiling import Tiling
 from maiacc_passes.schedule.places import place
 
 T = TypeVar("T")
@@ -24,6 +25,8 @@ def fitting(machine: Machine, found: Iterable[T], make: Callable[[T], Kernel]) -
         try:
             kernel = make(way)
             place(kernel, machine, False)
+            if isinstance(way, Tiling):
+                kernel.cut = way
             return kernel
         except IRError as refusal:
             if refusal.code not in RETRIED:

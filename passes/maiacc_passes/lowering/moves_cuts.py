@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from math import prod
 
 from maiacc_isa.machine import Machine
-from maiacc_passes.lowering.tiling import Tiling, instances, spreads
+from maiacc_passes.lowering.tiling import Tiling, instances, ranked, spreads
 
 #: A dim, and how far a tile grows along it.
 Step = tuple[int, int]
@@ -53,7 +53,7 @@ def ways(
                     if tiling is not None and tiling not in found and tiling not in few:
                         into[tiling] = cost(tiling)
     for some in (found, few):
-        yield from sorted(some, key=lambda t: (some[t], t.order, t.tiles))[:MOST]
+        yield from ranked(some, MOST)
 
 
 def _cut(

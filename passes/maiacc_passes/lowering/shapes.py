@@ -34,6 +34,11 @@ class Shape:
         """All of them."""
         return (*self.batch, *self.m, *self.n, *self.k)
 
+    def names(self) -> dict[int, str]:
+        """What each of them is, for people."""
+        kinds = {"batch": self.batch, "rows": self.m, "columns": self.n, "sums": self.k}
+        return {d: name for name, dims in kinds.items() for d in dims}
+
 
 @dataclass(frozen=True)
 class Product:

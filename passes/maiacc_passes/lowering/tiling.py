@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from maiacc_isa.machine import Machine
@@ -16,7 +16,8 @@ class Tiling:
     """``extents`` and ``tiles`` by dim. ``order`` are the dims that loops go over, outer ones
     first, with what each is dealt over. With a ``panel``, rows of a product's left operand are
     loaded with all that is summed, and stay for all columns. ``starts`` are where dims begin that
-    have only a part of their elements here; extents are where they end."""
+    have only a part of their elements here; extents are where they end. ``costs`` are those of
+    all ways that it was ranked with."""
 
     machine: Machine = field(compare=False, repr=False)
     extents: tuple[int, ...]
@@ -24,6 +25,7 @@ class Tiling:
     order: tuple[tuple[int, str], ...]
     panel: bool = False
     starts: tuple[tuple[int, int], ...] = ()
+    costs: Mapping[Tiling, float] = field(default_factory=dict, compare=False, repr=False)
 
     def start(self, dim: int) -> int:
         """The first element of a dim."""
@@ -106,3 +108,9 @@ def spreads(dims: Sequence[int]) -> list[tuple[tuple[int, str], ...]]:
         found.append(((a, "gtile"),))
         found += [((a, "cluster"), (b, "tile")) for b in dims if b != a]
     return found
+
+
+def ranked(costs: Mapping[Tiling, float], most: int | None = None) -> Iterator[Tiling]:
+    """Ways to cut, the cheapest first; they know what they were compared with."""
+    for tiling in sorted(costs, key=lambda t: (costs[t], t.order, t.tiles))[:most]:
+        yield replace(tiling, costs=costs)

@@ -27,7 +27,7 @@ from maiacc_passes.kernel.limits import DIMS, DMA_BYTES, SUM
 from maiacc_passes.lowering.access import Access
 from maiacc_passes.lowering.choosing import even
 from maiacc_passes.lowering.operands import Operand
-from maiacc_passes.lowering.tiling import Tiling, spreads
+from maiacc_passes.lowering.tiling import Tiling, ranked, spreads
 from maiacc_passes.lowering.transposed_residues import Residue
 
 #: Dims: batch, result channels; cells of each axis follow, then channels, taps, what x reaches.
@@ -112,7 +112,7 @@ def tilings_of(job: Joined, machine: Machine, rate: int) -> Iterator[Tiling]:
                 for tiling in _dealt(job, machine, extents, tiles):
                     if tiling not in found and _holds(job, tiling, machine):
                         found[tiling] = _cost(job, tiling, machine, rate)
-    yield from sorted(found, key=lambda t: (found[t], t.order, t.tiles))[:TRIES]
+    yield from ranked(found, TRIES)
 
 
 def _dealt(

@@ -151,6 +151,7 @@ class _Layers:
         body = self.kernels[self.start : self.start + self.period]
         for number, kernel in enumerate(body):
             others = self.kernels[self.start + number : stop : self.period][1:]
+            kernel.layers = [each.location.nodes for each in (kernel, *others)]
             kernel.macs += sum(other.macs for other in others)
             kernel.padded += sum(other.padded for other in others)
             for other in others:
