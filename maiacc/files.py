@@ -54,16 +54,23 @@ def _assembled(text: str, path: str, target: str | None) -> Program:
     return program
 
 
+def is_program(path: str) -> bool:
+    """Whether a file is a program file (.maia), by its name or its first bytes, and no text.
+
+    Raises ``MaiaccError`` E0002 or E0005 for what cannot be read.
+    """
+    if path == STANDARD:
+        return False
+    with open_plain(path) as file:
+        return path.endswith(".maia") or file.read(4) == b"PK\x03\x04"
+
+
 def read_program(path: str, target: str | None = None) -> Program:
     """A program from a .maia file, or from a program text (any other file, or ``-``).
 
     ``target`` replaces the machine a text names; a .maia file is for its own machine.
     """
-    if path == STANDARD:
-        return _assembled(read_text(path), path, target)
-    with open_plain(path) as file:
-        archive = file.read(4) == b"PK\x03\x04"
-    if not archive and not path.endswith(".maia"):
+    if not is_program(path):
         return _assembled(read_text(path), path, target)
     program = open_program(path)
     if target is not None:

@@ -19,6 +19,7 @@ from maiacc.commands.shared import (
 )
 from maiacc.compiling.build import Built, Watch, build
 from maiacc.compiling.dump import Dump
+from maiacc.compiling.kept import Kept
 from maiacc.compiling.progress import progress
 from maiacc.compiling.report import document, lines
 from maiacc.files import STANDARD, not_the_input
@@ -26,7 +27,7 @@ from maiacc.frontend.load import Loaded, load_model
 from maiacc.frontend.model import Settings, import_model
 from maiacc.frontend.options import settings_for
 from maiacc.options import TARGET, CompileOptions
-from maiacc.output import check_destination, save_program, write_atomically
+from maiacc.output import check_destination, save_program
 from maiacc.running.modules import refusals
 from maiacc.verifying.made_inputs import made_inputs
 from maiacc.verifying.report import lines as judged
@@ -35,7 +36,6 @@ from maiacc.verifying.verify import verify as verify_model
 from maiacc_isa.errors import MaiaccError
 from maiacc_isa.machine import Machine, load_machine
 from maiacc_passes.ir.graph import Module
-from maiacc_passes.ir.printer import print_module
 
 #: What a command exits with for a model that the compiler does not support.
 UNSUPPORTED = 2
@@ -57,7 +57,7 @@ UNSUPPORTED = 2
 )  # fmt: skip
 @click.option("--dump-ir", "folder", metavar="DIR", help="Write the text after every step.")
 @click.option("--verify", is_flag=True, help="Judge what it computes, as maiacc verify does.")
-@click.option("--keep-ir", is_flag=True, help="Write the IR of the kernels beside the program.")
+@click.option("--keep-ir", is_flag=True, help="Keep the text after every pass in the file.")
 @click.option("--no-record", is_flag=True, help="Leave out what maiacc explain reads.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def command(
@@ -86,7 +86,7 @@ def command(
     file is written only if none of it is so.
     """
     output = str(Path(model).with_suffix(".maia")) if output is None else output
-    if output == STANDARD and (as_json or keep_ir):
+    if output == STANDARD and as_json:
         raise click.UsageError("-o - writes the program to standard output, and nothing else")
     if verify and no_weights:
         raise click.UsageError("--verify needs the values that --no-weights leaves out")
@@ -102,7 +102,7 @@ def command(
     loaded = load_model(model)
     settings = settings_for(loaded.model, shapes, binds)
     watch = Watch(record=not no_record, everything=keep_ir)
-    built = _built(loaded, settings, machine, options, folder, watch, as_json)
+    built = _built(loaded, settings, machine, options, (folder, keep_ir), watch, as_json)
     verified = _verified(built) if verify else None
     if verified is not None and verified.wrong:
         for line in judged(verified):
@@ -111,9 +111,6 @@ def command(
     for warning in options.warnings:
         click.echo(f"warning: {warning}", err=True)
     save_program(built.program, output, symbols=True)
-    if keep_ir:
-        text = print_module(built.compiled.module).encode()
-        write_atomically(str(Path(output).with_suffix(".ir")), [text])
     if as_json:
         click.echo(json.dumps(document(built)))
     elif output != STANDARD:
@@ -128,22 +125,29 @@ def _built(
     settings: Settings,
     machine: Machine,
     options: CompileOptions,
-    folder: str | None,
+    texts: tuple[str | None, bool],
     asked: Watch,
     as_json: bool,
 ) -> Built:
-    """The compiled model. What is not supported is reported as ``maiacc check`` does."""
+    """The compiled model. What is not supported is reported as ``maiacc check`` does. ``texts``
+    after each step go to a folder, if there is one, and into the file, if they are to."""
+    folder, keep = texts
     with progress(f"compiling {loaded.file}") as tell, refusals(loaded.file):
         watch = replace(asked, tell=tell)
-        dump = None if folder is None else Dump(folder, watch)
+        dumps: list[Dump | Kept] = []
+        if folder is not None:
+            dumps.append(Dump(folder, watch))
+        if keep:
+            dumps.append(Kept(dumps[-1].watch if dumps else watch))
         try:
-            built = build(loaded, settings, machine, options, dump.watch if dump else watch)
+            watch = dumps[-1].watch if dumps else watch
+            built = build(loaded, settings, machine, options, watch)
         except MaiaccError as problem:
             if problem.exit_code != UNSUPPORTED:
                 raise
             refused = problem
         else:
-            if dump is not None:
+            for dump in dumps:
                 dump.built(built)
             return built
     _report(loaded, settings, machine, refused, as_json)

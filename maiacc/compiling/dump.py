@@ -14,6 +14,7 @@ from maiacc_passes.ir.graph import Module
 from maiacc_passes.ir.printer import print_module
 from maiacc_passes.kernel.plan import Plan
 from maiacc_passes.kernel.text import plan_text
+from maiacc_passes.schedule.schedule import Placed
 
 
 class Dump:
@@ -50,16 +51,20 @@ class Dump:
 
     def built(self, built: Built) -> None:
         """The placed kernels and the program."""
-        placed = built.compiled.placed
-        places = {
-            kernel.name: where
-            for block in placed.blocks
-            for kernel, where in zip(block.kernels, block.places, strict=True)
-        }
-        self._write("placed.txt", plan_text(placed.plan, placed.bases, places, placed.near))
+        self._write("placed.txt", placed_text(built.compiled.placed))
         self._write("program.mist", disassemble(built.program))
 
     def _write(self, name: str, text: str) -> None:
         path = self.folder / f"{self._count:02d}-{name}"
         write_atomically(str(path), [text.encode()])
         self._count += 1
+
+
+def placed_text(placed: Placed) -> str:
+    """All kernels, with addresses and semaphores."""
+    places = {
+        kernel.name: where
+        for block in placed.blocks
+        for kernel, where in zip(block.kernels, block.places, strict=True)
+    }
+    return plan_text(placed.plan, placed.bases, places, placed.near)

@@ -48,18 +48,23 @@ def read_module(path: str, shapes: Iterable[str] = (), binds: Iterable[str] = ()
             return import_model(
                 loaded.model, settings_for(loaded.model, shapes, binds), loaded.folder
             )
-        for code, given in (("E1310", list(shapes)), ("E1311", list(binds))):
-            if given:
-                raise MaiaccError(
-                    code,
-                    "a text of the IR has all its shapes and values already",
-                    place=Place(file=path),
-                    found=quote(given[0]),
-                    hint="give them with the model that the text is from",
-                )
+        text_only(path, shapes, binds)
         module = parse_module(_text(path))
         verify(module)
         return module
+
+
+def text_only(path: str, shapes: Iterable[str], binds: Iterable[str]) -> None:
+    """Raises ``MaiaccError`` E1310 or E1311 for what goes with a model only."""
+    for code, given in (("E1310", list(shapes)), ("E1311", list(binds))):
+        if given:
+            raise MaiaccError(
+                code,
+                "a text of the IR has all its shapes and values already",
+                place=Place(file=path),
+                found=quote(given[0]),
+                hint="give them with the model that the text is from",
+            )
 
 
 def _text(path: str) -> str:
