@@ -82,7 +82,7 @@ def large() -> onnx.ModelProto:
     return model([node], [info("x", [4, 2048])], [info("y", [4, 3072])], weights)
 
 
-def layers(count: int = 5) -> onnx.ModelProto:
+def layers(count: int = 5, rows: int = 4) -> onnx.ModelProto:
     """Layers that are alike: a product, a function, a sum over rows."""
     rng = np.random.default_rng(0)
     weights: dict[str, NDArray[np.generic]] = {}
@@ -96,7 +96,7 @@ def layers(count: int = 5) -> onnx.ModelProto:
             helper.make_node("Add", [f"b{n}", f"c{n}"], [f"d{n}"], name=f"/layer.{n}/Add"),
         ]
         x = f"d{n}"
-    ends = [info(name, [4, 16]) for name in ("x", x)]
+    ends = [info(name, [rows, 16]) for name in ("x", x)]
     return model(nodes, ends[:1], ends[1:], weights)
 
 

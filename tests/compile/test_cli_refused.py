@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import onnx
 import pytest
 
-from compile.models import NET, compiled, document
+from compile.models import NET, compiled, document, layers
 from house.run_programs import call
 from maiacc.compiler import compile_module
 from support import PATHS
@@ -81,9 +82,32 @@ def test_what_does_not_fit_is_refused_with_its_tensors(folder: Path) -> None:
     done = call(folder, "compile", "large.onnx", "--target", "mini", "-o", "n.maia")
     assert done.code == 3
     assert "error[E1503]" in done.err
-    assert "@w: 25,165,824 bytes" in done.err
+    assert (
+        "@w: 25,165,824 bytes, weight fp32[2048, 3072], there all the time, used in k" in done.err
+    )
+    assert "at most 16,777,216 bytes of HBM" in done.err
+    total = 4 * (2048 * 3072 + 4 * 2048 + 4 * 3072)
+    assert f"{total:,} bytes, {total - (1 << 24):,} too many, and {total:,} wherever" in done.err
+    assert "--precision bf16: weights take up to 12,582,912 bytes less, which would do" in done.err
+    assert "maia200 (216,000,000,000 bytes)" in done.err
     assert not (folder / "n.maia").exists()
     assert call(folder, "check", "large.onnx", "--target", "mini").code == 3
+    narrow = call(folder, "compile", "large.onnx", "--target", "mini", "--precision", "bf16")
+    assert narrow.code == 0, narrow.err
+
+
+def test_values_that_do_not_fit_are_named_with_their_kernels(folder: Path) -> None:
+    onnx.save(layers(rows=300000), str(folder / "tall.onnx"))
+    rows = ("tall.onnx", "--target", "mini")
+    done = call(folder, "compile", *rows)
+    assert done.code == 3
+    size = 300000 * 16 * 4
+    wanted = rf"k\d+\.0: {size:,} bytes, temp fp32\[300000, 16\], used from k\d+ \(/layer.*\) to k"
+    assert re.search(wanted, done.err)
+    assert "a smaller --shape: what is no weight takes" in done.err
+    found = document(call(folder, "compile", *rows, "--json"))
+    assert found["error"]["code"] == "E1503"
+    assert "too many" in found["error"]["found"]
 
 
 # ---- faults -----------------------------------------------------------------------------------

@@ -35,9 +35,14 @@ class Arena:
     bound: int
 
 
-def arrange(lives: Sequence[Life], start: int, capacity: int, always: Sequence[Life] = ()) -> Arena:
-    """Addresses from ``start`` on. Raises ``IRError`` E1503 where HBM ends; ``always`` are the
-    tensors before the start, which it names, too."""
+def arrange(
+    lives: Sequence[Life],
+    start: int,
+    capacity: int,
+    refusal: Callable[[Arena], IRError] | None = None,
+) -> Arena:
+    """Addresses from ``start`` on. Raises ``IRError`` E1503 where memory ends, as ``refusal`` says
+    it of what would be needed."""
     bound = start + _most_alive(lives)
     best: Arena | None = None
     keys: tuple[Callable[[Life], tuple[object, ...]], ...] = (
@@ -54,7 +59,7 @@ def arrange(lives: Sequence[Life], start: int, capacity: int, always: Sequence[L
             break
     assert best is not None
     if best.peak > capacity:
-        raise _full([*always, *lives], best, capacity)
+        raise (refusal or _full)(best)
     return best
 
 
@@ -95,13 +100,5 @@ def _most_alive(lives: Sequence[Life]) -> int:
     return most
 
 
-def _full(lives: Sequence[Life], arena: Arena, capacity: int) -> IRError:
-    largest = sorted(lives, key=lambda x: (-x.size, x.name))[:10]
-    listed = "\n".join(f"{x.name}: {x.size:,} bytes" for x in largest)
-    return IRError(
-        "E1503",
-        "the model does not fit the memory of the chip",
-        expected=f"at most {capacity:,} bytes of HBM",
-        found=f"{arena.peak:,} bytes; the largest tensors:\n{listed}",
-        hint="use smaller shapes, a lower --precision, or a machine with more HBM",
-    )
+def _full(arena: Arena) -> IRError:
+    return IRError("E1503", "tensors do not fit a memory", found=f"{arena.peak:,} bytes")

@@ -130,6 +130,7 @@ def _refusal(kernel: Kernel, machine: Machine) -> IRError:
         expected=f"at most {machine.space_bytes('tsram'):,} bytes and "
         f"{machine.space_bytes('acc'):,} of accumulators, {DMA_BYTES:,} in a transfer",
         found=", ".join(f"{b.name} {b.bytes:,}" for b, _ in buffers_of(kernel)),
+        hint="a smaller --shape, a lower --precision, or a --target whose tiles have more memory",
         nodes=kernel.location.nodes,
     )
 

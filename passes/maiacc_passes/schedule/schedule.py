@@ -14,6 +14,7 @@ from maiacc_passes.schedule.homes import near
 from maiacc_passes.schedule.joins import join
 from maiacc_passes.schedule.lives import Lives
 from maiacc_passes.schedule.places import place
+from maiacc_passes.schedule.refusing import Full
 from maiacc_passes.schedule.rolling import roll
 
 
@@ -74,7 +75,8 @@ def _arena(
         else Life(b.name, b.bytes, lives.first[b], lives.last[b])
         for b in temps
     ]
-    always = [Life(b.name, b.bytes, 0, lives.end) for b in bases]
-    arena = arrange(spans, at, machine.space_bytes("hbm"), always)
+    always = {b: Life(b.name, b.bytes, 0, lives.end) for b in bases}
+    refusal = Full(plan, always | dict(zip(temps, spans, strict=True)), lives, machine)
+    arena = arrange(spans, at, machine.space_bytes("hbm"), refusal)
     bases |= zip(temps, arena.bases, strict=True)
     return bases, arena
