@@ -41,10 +41,11 @@ def check_destination(path: str) -> None:
     raise MaiaccError("E0003", f"cannot be written: {problem}", place=Place(file=path))
 
 
-def save_program(program: Program, path: str, symbols: bool) -> None:
-    """Writes a program file; to standard output, unless that is a terminal, for ``-``."""
+def save_program(program: Program, path: str, symbols: bool, jobs: int = 1) -> None:
+    """Writes a program file; to standard output, unless that is a terminal, for ``-``. ``jobs`` are
+    threads that work on weights."""
     if path != STANDARD:
-        save(program, path, symbols=symbols)
+        save(program, path, symbols, jobs)
         return
     if sys.stdout.isatty():
         raise MaiaccError(
@@ -54,7 +55,7 @@ def save_program(program: Program, path: str, symbols: bool) -> None:
         )
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "program.maia"
-        save(program, str(whole), symbols=symbols)
+        save(program, str(whole), symbols, jobs)
         with whole.open("rb") as file:
             shutil.copyfileobj(file, sys.stdout.buffer)
 

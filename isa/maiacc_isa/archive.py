@@ -13,6 +13,7 @@ import struct
 import zlib
 from collections.abc import Iterable
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from maiacc_isa.atomic import AtomicFile, open_plain
 from maiacc_isa.errors import MaiaccError, Place, quote
@@ -38,6 +39,9 @@ MEMBER_LIMIT = 72 << 20
 
 _NAME = re.compile(r"[a-z0-9_]{1,64}(/[a-z0-9_]{1,64}){0,3}\.[a-z]{1,16}")
 _DAMAGED = "the directory is damaged"
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 
 class Writer:
@@ -69,16 +73,30 @@ class Writer:
                 self._output.__exit__(type(error), error, None)
         self._output.__exit__(kind, problem, trace)
 
-    def add(self, name: str, chunks: Iterable[bytes | memoryview], size: int) -> None:
-        """Adds a member of ``size`` bytes; its SHA-256 is in ``digests`` afterwards."""
+    def add(
+        self,
+        name: str,
+        chunks: Iterable[bytes | memoryview],
+        size: int,
+        pool: Executor | None = None,
+    ) -> None:
+        """Adds a member of ``size`` bytes; its SHA-256 is in ``digests`` afterwards. With a pool,
+        digest and checksum of a piece are taken while it is written."""
         start = self._members[-1].end if self._members else 0
         self._file.write(Member(name, start, size, 0).local())
         digest = hashlib.sha256()
         crc = written = 0
         for chunk in chunks:
-            self._file.write(chunk)
-            digest.update(chunk)
-            crc = zlib.crc32(chunk, crc)
+            if pool is None:
+                self._file.write(chunk)
+                digest.update(chunk)
+                crc = zlib.crc32(chunk, crc)
+            else:
+                hashed = pool.submit(digest.update, chunk)
+                summed = pool.submit(zlib.crc32, chunk, crc)
+                self._file.write(chunk)
+                hashed.result()
+                crc = summed.result()
             written += len(chunk)
         if written != size:
             raise MaiaccError("E0603", f"member {name} changed its size while it was written")

@@ -11,8 +11,12 @@ import hashlib
 import mmap
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
 from typing import TypeVar
 
 import msgspec
@@ -40,8 +44,9 @@ WEIGHT_ALIGNMENT = 64
 # ---- writing ------------------------------------------------------------------------------
 
 
-def save(program: pr.Program, path: str, symbols: bool = True) -> None:
-    """Writes a program. The same program gives the same bytes.
+def save(program: pr.Program, path: str, symbols: bool = True, jobs: int = 1) -> None:
+    """Writes a program. The same program gives the same bytes, with any number of ``jobs``: threads
+    that make weights, and take digests, while others are written.
 
     ``symbols`` False leaves out the names and notes that only people need. Raises ``MaiaccError``
     E0002 for a weight that cannot be read and E0003 where the file cannot be written.
@@ -65,7 +70,7 @@ def save(program: pr.Program, path: str, symbols: bool = True) -> None:
             writer.add("symbols.json", [data], len(data))
             for name, note in program.notes.items():
                 writer.add(NOTES + name, weight_chunks(note, name), note.size)
-        offsets = _add_weights(writer, program)
+        offsets = _add_weights(writer, program, jobs)
         manifest = manifest_of(program, offsets, writer.digests)
         data = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
         writer.add("manifest.json", [data], len(data))
@@ -89,7 +94,7 @@ def _join(record: str, encoder: Callable[[T], int], items: tuple[T, ...]) -> byt
     return b"".join(to_bytes(encoder(item), bits) for item in items)
 
 
-def _add_weights(writer: Writer, program: pr.Program) -> dict[str, int]:
+def _add_weights(writer: Writer, program: pr.Program, jobs: int) -> dict[str, int]:
     offsets, at = {}, 0
     for tensor in program.tensors:
         if tensor.name in program.weights:
@@ -99,15 +104,35 @@ def _add_weights(writer: Writer, program: pr.Program) -> dict[str, int]:
     if not offsets:
         return {}
 
-    def chunks() -> Iterator[bytes | memoryview]:
+    def chunks(prepared: Iterable[pr.Weights]) -> Iterator[bytes | memoryview]:
         position = 0
-        for name, offset in offsets.items():
+        for (name, offset), weights in zip(offsets.items(), prepared, strict=True):
             yield bytes(offset - position)
-            yield from weight_chunks(program.weights[name], name)
-            position = offset + program.weights[name].size
+            yield from weight_chunks(weights, name)
+            position = offset + weights.size
 
-    writer.add("weights.bin", chunks(), at)
+    mine = [program.weights[name] for name in offsets]
+    if jobs == 1:
+        writer.add("weights.bin", chunks(mine), at)
+        return offsets
+    with futures.ThreadPoolExecutor(jobs) as pool:
+        writer.add("weights.bin", chunks(_made(mine, pool, jobs)), at, pool)
     return offsets
+
+
+def _made(
+    weights: Iterable[pr.Weights], pool: futures.Executor, ahead: int
+) -> Iterator[pr.Weights]:
+    """Weights in their order; those that are made are so ahead of time, some at once."""
+    waiting: deque[tuple[pr.Weights, futures.Future[bytes | memoryview] | None]] = deque()
+    left = iter(weights)
+    while True:
+        for one in islice(left, ahead + 1 - len(waiting)):
+            waiting.append((one, None if one.make is None else pool.submit(one.make)))
+        if not waiting:
+            return
+        one, made = waiting.popleft()
+        yield one if made is None else replace(one, make=made.result)
 
 
 def weight_chunks(weights: pr.Weights, name: str) -> Iterator[bytes | memoryview]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 from maiacc_isa import expr as ex
@@ -73,6 +74,12 @@ class WordMeasure(Operation):
         a, d, factor = range(3)
         values = [[self.evaluate(arg) for arg in call.args] for call in found]
         return [(v[a], v[d], int(v[factor])) for v in values]
+
+    @cached_property
+    def hops(self) -> tuple[View, View, list[tuple[Hop, int]]] | None:
+        """Source, destination and ticks at the ports of the first transfer, if there is one."""
+        found = self.transfers()
+        return (*found[0][:2], transfer_ticks(self, *found[0])) if found else None
 
     @property
     def occupancy(self) -> int:

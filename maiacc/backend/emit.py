@@ -88,10 +88,11 @@ class _Bytes:
     source: Source
     kind: Type
 
-    def __call__(self) -> bytes:
+    def __call__(self) -> bytes | memoryview:
         array = self.source.array(self.kind)
         if self.kind.element.bits >= 8:
-            return codes(array).tobytes()
+            flat = np.ascontiguousarray(codes(array)).reshape(-1)
+            return flat.data.cast("B") if flat.size else b""
         # Two to a byte, the first in the low half; rows end with whole bytes.
         rows = codes(array).reshape(-1, self.kind.shape[-1] if self.kind.shape else 1)
         rows = np.pad(rows, ((0, 0), (0, rows.shape[1] % 2)))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from time import process_time
 
 import click
 
@@ -28,6 +30,7 @@ from maiacc.frontend.model import Settings, import_model
 from maiacc.frontend.options import settings_for
 from maiacc.options import TARGET, CompileOptions
 from maiacc.output import check_destination, save_program
+from maiacc.running.asking import MOST_THREADS
 from maiacc.running.modules import refusals
 from maiacc.verifying.made_inputs import made_inputs
 from maiacc.verifying.report import lines as judged
@@ -58,6 +61,10 @@ UNSUPPORTED = 2
 @click.option("--dump-ir", "folder", metavar="DIR", help="Write the text after every step.")
 @click.option("--verify", is_flag=True, help="Judge what it computes, as maiacc verify does.")
 @click.option("--keep-ir", is_flag=True, help="Keep the text after every pass in the file.")
+@click.option(
+    "--jobs", type=click.IntRange(0, MOST_THREADS), default=0, metavar="N",
+    help="Threads that work on weights; 0, the default, is one on each processor.",
+)  # fmt: skip
 @click.option("--no-record", is_flag=True, help="Leave out what maiacc explain reads.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def command(
@@ -76,6 +83,7 @@ def command(
     folder: str | None,
     verify: bool,
     keep_ir: bool,
+    jobs: int,
     no_record: bool,
     as_json: bool,
 ) -> None:
@@ -110,7 +118,9 @@ def command(
         sys.exit(WRONG_VALUES)
     for warning in options.warnings:
         click.echo(f"warning: {warning}", err=True)
-    save_program(built.program, output, symbols=True)
+    clock = process_time()
+    save_program(built.program, output, symbols=True, jobs=jobs or os.cpu_count() or 1)
+    built.wrote(process_time() - clock)
     if as_json:
         click.echo(json.dumps(document(built)))
     elif output != STANDARD:

@@ -67,6 +67,12 @@ class Built:
     seconds: dict[str, float] = field(default_factory=dict)
     peak: int = 0
 
+    def wrote(self, seconds: float) -> None:
+        """Enters what writing the file has taken."""
+        total = self.seconds.pop("total")
+        self.seconds |= {"write": seconds, "total": total + seconds}
+        self.peak = _peak()
+
 
 def build(
     loaded: Loaded,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from maiacc_isa.load import load
-from maiacc_isa.measure import WordMeasure, transfer_ticks
+from maiacc_isa.measure import WordMeasure
 from maiacc_isa.operation import View
 from maiacc_isa.spec import Hop
 from maiacc_sim.system import Instance, System
@@ -60,14 +60,12 @@ class Ports:
         ``homes`` gives the numbers of the instances that operands with home `at` lie in, ``peers``
         the chips a network word writes to.
         """
-        transfers = measure.transfers()
-        if not transfers:
+        if measure.hops is None:
             return ()
-        a, d, factor = transfers[0]
+        a, d, hops = measure.hops
         places = _Places(self, measure, who, homes, peers)
         return tuple(
-            (places.of(hop, a, d, number), ticks)
-            for number, (hop, ticks) in enumerate(transfer_ticks(measure, a, d, factor))
+            (places.of(hop, a, d, number), ticks) for number, (hop, ticks) in enumerate(hops)
         )
 
     def owners(

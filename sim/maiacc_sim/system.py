@@ -78,6 +78,7 @@ class System:
                 self._add("cluster", chip, cluster)
             self._add("chip", chip)
         self._by_place = {(i.role, i.chip, i.cluster, i.tile): i for i in self.instances}
+        self._inside: dict[tuple[int, str], list[Instance]] = {}
         self._by_queue = {(q.instance.number, q.name): q for q in self.queues}
 
     def _add(
@@ -106,7 +107,11 @@ class System:
 
     def inside(self, instance: Instance, role: str) -> list[Instance]:
         """The instances of a role that lie in an instance, or that it lies in, or itself."""
-        return [i for i in self.instances if i.role == role and _contains(instance, i)]
+        key = instance.number, role
+        if key not in self._inside:
+            found = [i for i in self.instances if i.role == role and _contains(instance, i)]
+            self._inside[key] = found
+        return list(self._inside[key])
 
     def reach(self, poster: Instance, waiter_role: str, scope: str) -> list[Instance]:
         """Instances of the waiter's role that a post of scope tile, cluster or chip reaches."""

@@ -8,12 +8,18 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from numpy.typing import NDArray
+from onnx import helper
 
-from compile.models import NET, compiled, document, images, meaning, network
+from compile.models import NET, compiled, document, images, info, meaning, model, network
 from house.run_programs import call
+from maiacc.compiler import passes_for
+from maiacc.options import CompileOptions
 from maiacc_isa.container import open_program
 from maiacc_isa.lint import prove
+from maiacc_isa.machine import load_machine
 from support import PATHS
 
 #: The keys of the document of a compilation, in their order.
@@ -58,7 +64,9 @@ def test_the_document_counts_what_the_simulator_counts(folder: Path) -> None:
     for space in facts["memory"].values():
         assert 0 < space["lower_bound"] <= space["peak"] <= space["capacity"]
     steps = sum(seconds for name, seconds in facts["seconds"].items() if name != "total")
-    assert {"import", "fuse", "tile", "schedule", "emit", "prove"} <= set(facts["seconds"])
+    passes = [one.name for one in passes_for(CompileOptions(), load_machine("mini"))]
+    around = ("import", *passes, "tile", "schedule", "emit", "prove", "count", "write", "total")
+    assert tuple(facts["seconds"]) == tuple(dict.fromkeys(around))
     assert steps == pytest.approx(facts["seconds"]["total"], abs=0.05)
     assert facts["peak_memory_bytes"] > 1 << 20
 
@@ -68,6 +76,26 @@ def test_the_same_model_gives_the_same_bytes(folder: Path) -> None:
     first = (folder / "n.maia").read_bytes()
     assert compiled(folder, "--verify").code == 0
     assert (folder / "n.maia").read_bytes() == first
+
+
+@pytest.mark.parametrize("more", [(), ("--precision", "bf16"), ("--precision", "mxfp4")])
+def test_any_number_of_jobs_gives_the_same_bytes(folder: Path, more: tuple[str, ...]) -> None:
+    rng = np.random.default_rng(0)
+    weights: dict[str, NDArray[np.generic]] = {
+        f"w{n}": rng.standard_normal((64, 64)).astype(np.float32) for n in range(9)
+    }
+    nodes = [
+        helper.make_node("MatMul", [f"x{n}" if n else "x", f"w{n}"], [f"x{n + 1}"], name=f"n{n}")
+        for n in range(9)
+    ]
+    ends = [info(name, [4, 64]) for name in ("x", "x9")]
+    onnx.save(model(nodes, ends[:1], ends[1:], weights), str(folder / "many.onnx"))
+    found = set()
+    for jobs in ("1", "2", "5", "0"):
+        done = call(folder, "compile", "many.onnx", "-o", "n.maia", "--jobs", jobs, *more)
+        assert done.code == 0, done.err
+        found.add((folder / "n.maia").read_bytes())
+    assert len(found) == 1
 
 
 def test_the_program_is_written_beside_the_model_or_to_a_pipe(folder: Path) -> None:

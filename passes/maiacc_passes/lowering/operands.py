@@ -41,6 +41,9 @@ class Operand:
             if moves or start
         ]
         self.order = sorted(range(len(self.axes)), key=lambda i: (-abs(self.axes[i][3]), i))
+        self._dims = {dim for moves, *_ in self.axes for dim in moves}
+        # Many ways to cut are priced, and most of them differ in other operands' dims.
+        self._bytes: dict[tuple[int, ...], int] = {}
 
     @property
     def dtype(self) -> str:
@@ -49,7 +52,7 @@ class Operand:
 
     def dims(self) -> set[int]:
         """The dims that it has."""
-        return {dim for moves, *_ in self.axes for dim in moves}
+        return self._dims
 
     def tile(self, dim: int, tiling: Tiling) -> int:
         """Elements of a tile along a dim."""
@@ -57,8 +60,10 @@ class Operand:
 
     def reach(self, axis: int, tiling: Tiling) -> int:
         """Coordinates of an axis that a tile touches."""
-        moves = self.axes[axis][0]
-        return 1 + sum(step * (self.tile(d, tiling) - 1) for d, step in moves.items())
+        reach, tiles, shared = 1, tiling.tiles, self.shared
+        for d, step in self.axes[axis][0].items():
+            reach += step * ((tiles[d] // shared[d] if d in shared else tiles[d]) - 1)
+        return reach
 
     def shape(self, tiling: Tiling) -> tuple[int, ...]:
         """The tile in memory, in the order of strides."""
@@ -135,7 +140,10 @@ class Operand:
 
     def bytes(self, tiling: Tiling) -> int:
         """Bytes of a tile."""
-        return Buffer("", self.dtype, self.shape(tiling), "tsram").bytes
+        key = tuple([tiling.tiles[d] for d in self._dims])
+        if key not in self._bytes:
+            self._bytes[key] = Buffer("", self.dtype, self.shape(tiling), "tsram").bytes
+        return self._bytes[key]
 
     def view(
         self,

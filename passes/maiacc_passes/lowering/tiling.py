@@ -97,8 +97,11 @@ def name_of(dim: int) -> str:
 
 def instances(machine: Machine, spread: str) -> int:
     """How many instances a loop is dealt over."""
-    sizes = {"": 1, "tile": machine.tiles, "cluster": machine.clusters}
-    return sizes.get(spread, machine.tiles * machine.clusters)
+    if not spread:
+        return 1
+    if spread == "tile":
+        return machine.tiles
+    return machine.clusters if spread == "cluster" else machine.tiles * machine.clusters
 
 
 def spreads(dims: Sequence[int]) -> list[tuple[tuple[int, str], ...]]:
