@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from maiacc_passes.ir.graph import Op
-from maiacc_passes.kernel.model import Kernel, View, Word, loops_of
+from maiacc_passes.kernel.model import Buffer, Kernel, View, Word, loops_of, words_of
 from maiacc_passes.lowering.expr import Tile
 from maiacc_passes.lowering.tiling import Tiling, name_of
 from maiacc_passes.lowering.writer import Writer
@@ -30,8 +30,15 @@ def redirect(writer: Writer, chunk: Tile, tile: Tile, keys: int) -> None:
             split = max(0, len(tile.dims) - 1) if word.kind == "drain" else None
             view = writer.view(tile, tile.dims, split)
             word.views["d"] = placed(view, tile, keys, writer.tiling)
-            writer.buffers.remove(chunk.buffer)
+            if not _used(writer, chunk.buffer):
+                writer.buffers.remove(chunk.buffer)
             return
+
+
+def _used(writer: Writer, buffer: Buffer) -> bool:
+    """Whether a word still has a buffer: what is made in steps may be made in one place."""
+    views = [x for word in words_of(writer.words) for x in (*word.reads(), *word.writes())]
+    return any(view.buffer is buffer for view in views)
 
 
 def end_early(kernel: Kernel, tiling: Tiling) -> None:
