@@ -53,11 +53,13 @@ class _Region:
             if op in self.depth or op.row.kind is not Kind.MAP:
                 continue
             operands = list(op.operands)
+            made: dict[Value, Value] = {}
             for number, value in enumerate(operands):
                 if value is not None and value.op in self.depth and value.op.name != "iota":
-                    if value in taken:
-                        operands[number] = self._copy(value, op)
-                    taken.add(value)
+                    if value not in made:
+                        made[value] = self._copy(value, op) if value in taken else value
+                        taken.add(value)
+                    operands[number] = made[value]
             if operands != list(op.operands):
                 op.set_operands(operands)
         return len(list(self.region)) - len(ops)

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 
 from maiacc_passes.canonicalize import Canonicalize
 from maiacc_passes.cleaning import CommonSubexpressions, DeadCode
+from maiacc_passes.cloning import Clone
 from maiacc_passes.folding import Fold
 from maiacc_passes.ir.errors import IRError
 from maiacc_passes.ir.graph import Module
@@ -48,7 +49,7 @@ class Step:
 #: Everything that can be asked for by name.
 PASSES: dict[str, type[Any]] = {
     made.name: made
-    for made in (Canonicalize, Recognize, Order, Fold, CommonSubexpressions, DeadCode)
+    for made in (Canonicalize, Recognize, Order, Fold, CommonSubexpressions, DeadCode, Clone)
 }
 
 #: What happens to every imported model.
