@@ -101,7 +101,12 @@ def _monotone(name: str) -> Rule:
         off = None if x.bound is None else ends(lambda end: true(op, end), x, exact)
         if name == "recip" and off is not None:
             off = np.where(np.abs(x.wide) <= x.slack, np.where(x.slack > 0, np.inf, off), off)
-        return rounded(exact, off, ulps(name))
+        found = rounded(exact, off, ulps(name))
+        if name == "exp" and found.bound is not None:
+            # What is masked is not there at all.
+            nothing = np.isneginf(x.wide) & (x.slack == 0)
+            found.bound = np.where(nothing, 0.0, found.bound)
+        return found
 
     return rule
 

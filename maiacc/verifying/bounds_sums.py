@@ -164,7 +164,7 @@ def _totals(bounds: Bounds, op: Op, operands: Operands) -> Known:
             bound = bound + (far - exact) * SAFE
         else:
             bound = bound + applied(op, [x.bound], LIFTED)
-    return settled(exact, bound + TINY * reduced_size(op))
+    return settled(exact, bound + np.where(bound > 0, TINY * reduced_size(op), 0.0))
 
 
 def _integer_totals(op: Op, operands: Operands) -> Known:

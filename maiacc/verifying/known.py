@@ -23,8 +23,10 @@ UNIT = 2.0**-24
 #: What "exact" results are off by themselves, as part of their size: they are worked out in fp64.
 WIDE = 2.0**-53
 
-#: What is larger in size becomes an infinity in fp32.
+#: What is larger in size becomes an infinity in fp32, with its rounding; from half a unit beyond
+#: the largest number on, what is still to be rounded does.
 OVERFLOW = float(np.finfo(np.float32).max) * (1 + UNIT)
+ROUNDED_UP = float(np.finfo(np.float32).max) + 2.0**103
 
 #: Significant bits, the least exponent of a normal number, and the largest number.
 _FORMATS: dict[str, tuple[int, int, float]] = {
@@ -98,9 +100,9 @@ def settled(exact: Array, bound: Array, before: Array | None = None) -> Known:
         bound = np.where(lost, np.inf, bound)
     size = np.abs(exact)
     if size.size and finite.any() and float(np.max(size, where=finite, initial=0)) > 1e38:
-        reach = bound if before is None else before
-        over = finite & (size - reach > OVERFLOW)
-        maybe = finite & ~over & (size + reach > OVERFLOW)
+        reach, edge = (bound, OVERFLOW) if before is None else (before, ROUNDED_UP)
+        over = finite & (size - reach >= edge)
+        maybe = finite & ~over & (size + reach >= edge)
         exact = np.where(over, np.copysign(np.inf, exact), exact)
         bound = np.where(over, 0.0, np.where(maybe, np.inf, bound))
     return Known(exact, bound)
@@ -120,8 +122,9 @@ def rounded(exact: Array, bound: Array | None, ulps: float = 0.5) -> Known:
     bound = np.zeros(exact.shape) if bound is None else bound
     reach = np.abs(exact) + np.where(np.isinf(bound), 0, bound)
     off = bound + ulps * ulp(reach) + reach * WIDE
-    # What is infinite for all that operands may be is not rounded.
+    # What is infinite for all that operands may be is not rounded; what may be anything stays so.
     off = np.where(np.isinf(exact) & np.isfinite(bound), 0.0, off)
+    off = np.where(bound == np.inf, np.inf, off)
     if near is None:
         return settled(exact, off)
     return settled(exact, np.where(bound == 0, near, off), bound)
