@@ -124,10 +124,15 @@ def command(
     if as_json:
         click.echo(json.dumps(document(built)))
     elif output != STANDARD:
-        for number, line in enumerate(lines(built, model, output)):
-            click.echo(click.style(line, bold=not number))
-        for line in () if verified is None else judged(verified):
-            click.echo(line)
+        _say(built, verified, model, output)
+
+
+def _say(built: Built, verified: Verified | None, model: str, output: str) -> None:
+    """The summary, and what the judges have found."""
+    for number, line in enumerate(lines(built, model, output)):
+        click.echo(click.style(line, bold=not number))
+    for line in () if verified is None else judged(verified):
+        click.echo(line)
 
 
 def _built(
