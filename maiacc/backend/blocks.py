@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from maiacc.backend import words as w
+from maiacc.backend.loops import BOTH, DEEP, TILE, differ, loop_head, roles_of
 from maiacc.backend.tables import Tables, descriptor_of
 from maiacc_isa import program as pr
 from maiacc_isa import word as isa
@@ -18,11 +19,6 @@ from maiacc_passes.lowering.tiling import instances
 from maiacc_passes.schedule.flow import Block
 from maiacc_passes.schedule.places import Places, buffers_of
 from maiacc_passes.schedule.schedule import Placed
-
-TILE, BOTH = ("tile",), ("tile", "cluster")
-
-#: Loops around one that may have trips of its own in each instance.
-DEEP = 4
 
 
 @dataclass
@@ -173,7 +169,7 @@ class BlockWriter:
                 for count in counts:
                     register = self._register()
                     scope.slots[node, count] = register
-                    self._add(w.set_register(_roles(node), register))
+                    self._add(w.set_register(roles_of(node), register))
                 self._slots(node.body, node, scope)
 
     def _register(self, ids: bool = False) -> int:
@@ -188,12 +184,12 @@ class BlockWriter:
         return self._registers - 1
 
     def _loop(self, loop: Loop, scope: _Scope) -> None:
-        roles = _roles(loop)
+        roles = roles_of(loop)
         inner = _Scope(dict(scope.sources), scope.slots, dict(scope.levels), scope.depth)
-        own = self._own_trips(loop, roles) if scope.depth < DEEP else None
+        own = self._own_trips(loop, roles, scope.depth)
         looped, head = loop.trips > 1 or own is not None, len(self.words)
         if looped:
-            self._add(self._head(loop, roles, scope.depth, own, 0))
+            self._add(loop_head(loop, roles, scope.depth, own, 0))
             inner.levels[loop.variable] = scope.depth
             inner.depth += 1
         inner.sources[loop.variable] = self._variable(loop, scope.depth, roles)
@@ -204,26 +200,17 @@ class BlockWriter:
                 self._add(step)
         if looped:
             length = len(self.words) - head - 1
-            self.words[head] = self._head(loop, roles, scope.depth, own, length)
+            self.words[head] = loop_head(loop, roles, scope.depth, own, length)
             self._add(w.end_loop(roles, scope.depth))
 
-    @staticmethod
-    def _head(
-        loop: Loop, roles: tuple[str, ...], level: int, own: int | None, length: int
-    ) -> isa.Word:
-        if own is None:
-            return w.loop(roles, level, loop.trips, length)
-        return w.counted_loop(roles, level, own, length)
-
-    def _own_trips(self, loop: Loop, roles: tuple[str, ...]) -> int | None:
+    def _own_trips(self, loop: Loop, roles: tuple[str, ...], depth: int) -> int | None:
         """The register with the trips of each instance of a loop that some walk once less: what
         they would load for nothing is not loaded."""
         count = instances(self.machine, loop.spread)
-        if not loop.spread or roles != TILE or not loop.pieces or loop.pieces % count == 0:
+        if depth >= DEEP or not differ(loop, roles, count):
             return None
-        register = self._register(ids=True)
-        terms, imm = ((self._code[loop.spread], -1),), loop.pieces - 1 + count
-        self._add(w.assign(roles, register, imm, terms, "div", count))
+        register, terms = self._register(ids=True), ((self._code[loop.spread], -1),)
+        self._add(w.assign(roles, register, loop.pieces - 1 + count, terms, "div", count))
         return register
 
     def _variable(
@@ -296,11 +283,6 @@ class BlockWriter:
     def _tokens(self, names: list[str]) -> tuple[isa.Token, ...]:
         semaphores = self.block.semaphores
         return tuple((self.tables.semaphore(name, semaphores[name]), 1) for name in names)
-
-
-def _roles(loop: Loop) -> tuple[str, ...]:
-    """Who walks a loop: tiles, and clusters if they push words of it."""
-    return BOTH if any(word.queue in w.CLUSTER for word in words_of([loop])) else TILE
 
 
 def _fresh(word: Word, scope: _Scope) -> dict[str, object]:

@@ -121,7 +121,13 @@ def rounded(exact: Array, bound: Array | None, ulps: float = 0.5) -> Known:
         return settled(exact, near)
     bound = np.zeros(exact.shape) if bound is None else bound
     reach = np.abs(exact) + np.where(np.isinf(bound), 0, bound)
-    off = bound + ulps * ulp(reach) + reach * WIDE
+    if near is None:
+        off = bound + ulps * ulp(reach) + reach * WIDE
+    else:
+        # Rounding is monotone: the ends are rounded as what lies between them may be.
+        wider = bound + reach * WIDE
+        ends = [(exact + sign * wider).astype(np.float32).astype(np.float64) for sign in (-1, 1)]
+        off = np.maximum(*(np.abs(end - exact) for end in ends)) + reach * WIDE
     # What is infinite for all that operands may be is not rounded; what may be anything stays so.
     off = np.where(np.isinf(exact) & np.isfinite(bound), 0.0, off)
     off = np.where(bound == np.inf, np.inf, off)
