@@ -19,8 +19,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from signal import SIGKILL
 from subprocess import DEVNULL, PIPE, Popen
 from tempfile import TemporaryDirectory
+from threading import Timer
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
@@ -31,6 +33,9 @@ TARGET = "maia200"
 
 #: Runs of each row.
 RUNS = 3
+
+#: Seconds after which a process is ended.
+LIMIT = 60
 
 #: Steps that a row names.
 STEPS = 3
@@ -76,15 +81,20 @@ class Ran:
 
 
 def ran(arguments: Sequence[str], cache: Path) -> Ran:
-    """Python with the packages of the checkout in a process of its own. Raises ``RuntimeError`` if
-    it fails."""
+    """Python with the packages of the checkout in a process of its own, which ends at the limit.
+    Raises ``RuntimeError`` if it fails."""
     paths = os.pathsep.join(str(ROOT / folder) for folder in ("", "isa", "passes", "sim"))
     environment = {**os.environ, "PYTHONPATH": paths, "MAIACC_CACHE": str(cache)}
     with Popen([sys.executable, *arguments], stdout=PIPE, stderr=DEVNULL, env=environment) as child:
         assert child.stdout is not None
+        ending = Timer(LIMIT, child.kill)
+        ending.start()
         out = child.stdout.read().decode()
         _, status, used = os.wait4(child.pid, 0)
+        ending.cancel()
         child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode == -SIGKILL:
+        return Ran("", LIMIT)
     if child.returncode:
         raise RuntimeError(f"{' '.join(arguments)}: exit code {child.returncode}\n{out}")
     return Ran(out, used.ru_utime + used.ru_stime)
@@ -100,19 +110,25 @@ def measured(row: Row, folder: Path, warm: Path, start: float) -> str:
         shutil.copytree(warm, cache)
         found.append(ran([*command, *row.options, "--json"], cache))
         shutil.rmtree(cache)
+        if not found[-1].out:
+            return f"| {row.name} | over {LIMIT} s | | | {_aims(row)} missed | |"
     document = json.loads(found[0].out)
     seconds, words = statistics.median(x.seconds for x in found), document["instruction_words"]
     late = row.seconds is not None and seconds > row.seconds
     long = row.words is not None and words > row.words
-    aims = [f"{row.seconds:g} s"] if row.seconds is not None else []
-    aims += [f"{row.words:,} words"] if row.words is not None else []
     steps = {k: v for k, v in document["seconds"].items() if k != "total"}
     slowest = sorted(steps, key=lambda name: -steps[name])[:STEPS]
     shown = ", ".join(f"{name} {steps[name]:.2f}" for name in slowest)
     return (
         f"| {row.name} | {seconds:.2f} s | {seconds - start:.2f} s | {words:,} | "
-        f"{', '.join(aims) or '-'}{' missed' if late or long else ''} | {shown} |"
+        f"{_aims(row)}{' missed' if late or long else ''} | {shown} |"
     )
+
+
+def _aims(row: Row) -> str:
+    aims = [f"{row.seconds:g} s"] if row.seconds is not None else []
+    aims += [f"{row.words:,} words"] if row.words is not None else []
+    return ", ".join(aims) or "-"
 
 
 def main() -> None:

@@ -79,6 +79,7 @@ class System:
             self._add("chip", chip)
         self._by_place = {(i.role, i.chip, i.cluster, i.tile): i for i in self.instances}
         self._inside: dict[tuple[int, str], list[Instance]] = {}
+        self._reached: dict[tuple[int, str, str], list[Instance]] = {}
         self._by_queue = {(q.instance.number, q.name): q for q in self.queues}
 
     def _add(
@@ -115,7 +116,12 @@ class System:
 
     def reach(self, poster: Instance, waiter_role: str, scope: str) -> list[Instance]:
         """Instances of the waiter's role that a post of scope tile, cluster or chip reaches."""
-        return [i for i in self.instances if i.role == waiter_role and _SCOPES[scope](poster, i)]
+        key = poster.number, waiter_role, scope
+        if key not in self._reached:
+            held = _SCOPES[scope]
+            found = [i for i in self.instances if i.role == waiter_role and held(poster, i)]
+            self._reached[key] = found
+        return list(self._reached[key])
 
 
 #: The queue that stands for the control processor of each role.
