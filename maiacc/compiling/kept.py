@@ -101,7 +101,7 @@ def kept_stages(path: str) -> list[StageRow]:
         )
     try:
         return msgspec.json.decode(data, type=list[StageRow])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:
         raise _damaged(path, str(problem)) from None
 
 

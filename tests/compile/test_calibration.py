@@ -141,7 +141,7 @@ BAD: dict[str, tuple[str, dict[str, Array]]] = {
 @pytest.mark.parametrize("name", BAD)
 def test_data_that_do_not_fit_are_refused(folder: Path, name: str) -> None:
     code, arrays = BAD[name]
-    np.savez(folder / "c.npz", **arrays)  # type: ignore[arg-type]
+    np.savez(folder / "c.npz", **arrays)  # type: ignore[arg-type]  # numpy takes names for its options
     before = sorted(folder.rglob("*"))
     done = compiled(folder, *DOWN, "--json")
     assert done.code == 1

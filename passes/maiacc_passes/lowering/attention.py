@@ -19,7 +19,8 @@ them around each product; what is done element by element before rows are read w
 first one, and what it leaves is kept for all keys.
 
 Assumes what ``attending`` finds: two products of which the second multiplies what becomes of the
-first, sums of keys in one go. Promises the bits of the three kernels that it stands for.
+first, sums of keys in one go. Promises the bits of the three kernels that it stands for
+where scores are fp32; narrower ones are not rounded in between, as nothing is inside a kernel.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ class _Attention:
         for operand in (self.scores.b, self._values()):
             moved = operand.bytes(tiling) * tiling.trips(keys)
             load += moved / machine.int("tile.bytes_per_cycle")
-            copies = machine.clusters * (1 if self._shared(operand, tiling) else machine.tiles)
+            copies = machine.clusters * (1 if operand.common(tiling) else machine.tiles)
             hbm += moved * copies / machine.int("hbm.bytes_per_cycle")
         load = max(load, hbm)
         vector = PASSES * size / machine.int("tvp.lanes32")
@@ -248,7 +249,7 @@ class _Attention:
     ) -> View:
         """Fetches an operand; how the tensor unit sees it."""
         tiling, location = writer.tiling, self.scores.op.location
-        shared = self._shared(operand, tiling)
+        shared = operand.common(tiling)
         shape = operand.shape(tiling)
         buffer = Buffer(operand.name, operand.dtype, shape, "tsram", shared=shared)
         constant = operand.access.buffer.kind == "weight"
@@ -256,12 +257,6 @@ class _Attention:
         word = operand.load(tiling, buffer, queue, constant, location)
         writer.loads.append((word, buffer))
         return operand.view(tiling, buffer, rows, columns)
-
-    @staticmethod
-    def _shared(operand: Operand, tiling: Tiling) -> bool:
-        """Whether all tiles of a cluster need the same elements."""
-        dealt = [d for d, spread in tiling.order if spread in ("tile", "gtile")]
-        return bool(dealt) and operand.dims().isdisjoint(dealt)
 
     # ---- the second product ---------------------------------------------------------------------
     def _dims(self, number: int) -> list[int | None]:

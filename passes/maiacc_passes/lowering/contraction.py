@@ -23,14 +23,14 @@ from math import prod
 
 from maiacc_isa.machine import Machine
 from maiacc_passes.ir.graph import Op, Value
-from maiacc_passes.kernel.model import Buffer, Kernel, Loop, Node, View, Word
-from maiacc_passes.kernel.views import Side, strided
+from maiacc_passes.kernel.model import Buffer, Kernel, Loop, Node, Word
 from maiacc_passes.lowering.access import VIEWS
+from maiacc_passes.lowering.accumulators import Accumulators
 from maiacc_passes.lowering.choosing import Choice
 from maiacc_passes.lowering.expr import Expr, Tile, leaf
 from maiacc_passes.lowering.fitting import fitting
 from maiacc_passes.lowering.group import Group, nest
-from maiacc_passes.lowering.operands import Operand, steps_of
+from maiacc_passes.lowering.operands import Operand
 from maiacc_passes.lowering.pricing import is_near
 from maiacc_passes.lowering.recipes import unsupported
 from maiacc_passes.lowering.shapes import Product, product_of
@@ -106,11 +106,9 @@ class Maker:
         outer = tuple((d, s) for d, s in tiling.order if d not in self.sums)
         self.outer = replace(tiling, order=outer)
         self.writer = Writer(self.outer)
-        m, n, _ = choice.sizes(tiling)
-        block = self.machine.int("ttu.block")
-        self.pitch = -(-n // block) * block
-        kind = "int32" if product.a.dtype in ("int8", "uint8") else "fp32"
-        self.acc = Buffer("acc", kind, (-(-m // block) * block, self.pitch), "acc")
+        shape, integer = product.shape, product.a.dtype in ("int8", "uint8")
+        self.accumulators = Accumulators("acc", tiling, shape.batch, shape.m, shape.n, integer)
+        self.acc = self.accumulators.buffer
 
     def kernel(self, number: int = 0) -> Kernel:
         """The kernel; ``number`` tells parts apart."""
@@ -154,7 +152,7 @@ class Maker:
 
     def _load(self, operand: Operand) -> tuple[Word, Buffer]:
         constant = operand.access.buffer.kind == "weight"
-        shared = self.choice.shared(operand, self.tiling)
+        shared = operand.common(self.tiling)
         shape = operand.shape(self.tiling)
         buffer = Buffer(operand.name, operand.dtype, shape, "tsram", shared=shared)
         queue = "CLD" if shared else "LD1" if constant else "LD0"
@@ -200,29 +198,16 @@ class Maker:
                 for scales, rows in zip(product.scales, (shape.m, shape.n), strict=True)
             )
             left, right = left.with_scale(first), right.with_scale(second)
-        views = {"d": self._accumulators(), "a": left, "b": right}
+        views = {"d": self.accumulators.view(), "a": left, "b": right}
         over = tuple(name_of(d) for d in self.sums)
         fields: dict[str, object] = {"over": over, "mode": "first" if over else "over"}
         kind = "multiply" if product.meta is None else "multiply_sparse"
         return Word(kind, "TTU", views, fields=fields, location=product.op.location)
 
-    def _accumulators(self) -> View:
-        sides = []
-        for dims, unit in ((self.product.shape.m, self.pitch), (self.product.shape.n, 1)):
-            sizes = [self.tiling.tiles[d] for d in dims]
-            sides += [Side(n, s * unit) for n, s in zip(sizes, steps_of(sizes), strict=True)]
-        return strided(self.acc, sides, len(self.product.shape.m))
-
     # ---- sums as the first expression ---------------------------------------------------------
     def _tile(self) -> Tile:
         """The accumulators as a tile of the result."""
-        shape = self.product.shape
-        strides: dict[int, int] = dict.fromkeys(shape.batch, 0)
-        for dims, unit in ((shape.m, self.pitch), (shape.n, 1)):
-            sizes = [self.tiling.tiles[d] for d in dims]
-            for d, step in zip(dims, steps_of(sizes), strict=True):
-                strides[d] = step * unit
-        return Tile(self.acc, (*shape.batch, *shape.m, *shape.n), strides)
+        return self.accumulators.tile()
 
     def _sums(self) -> Expr:
         """The sums, with the bias if there is one."""

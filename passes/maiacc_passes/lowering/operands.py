@@ -54,6 +54,11 @@ class Operand:
         """The dims that it has."""
         return self._dims
 
+    def common(self, tiling: Tiling) -> bool:
+        """Whether all tiles of a cluster need the same elements."""
+        dealt = [d for d, spread in tiling.order if spread in ("tile", "gtile")]
+        return bool(dealt) and self.dims().isdisjoint(dealt)
+
     def tile(self, dim: int, tiling: Tiling) -> int:
         """Elements of a tile along a dim."""
         return tiling.tiles[dim] // self.shared.get(dim, 1)

@@ -87,7 +87,7 @@ class Price:
         slots = self._slots(tiling)
         waits = turns > slots if here else turns > 1
         # What all tiles of a cluster get starts when the slowest of them has room.
-        far = latency * (2 if not here and any(self.shared(x, tiling) for x in later) else 1)
+        far = latency * (2 if not here and any(x.common(tiling) for x in later) else 1)
         pace = max(cycles, load / turns, (far + load / turns) / slots if waits else 0.0)
         pace = max(pace, vector * outer / turns)
         drain = out / 4 / machine.int("drain.lanes32")
@@ -115,7 +115,7 @@ class Price:
             run, burst = operand.run(tiling), machine.int("hbm.burst")
             whole = moved * (-(-run // burst) * burst / run)
             port += moved
-            shared = self.shared(operand, tiling)
+            shared = operand.common(tiling)
             if is_near(operand.access.buffer):
                 csram += whole * (1 if shared else machine.tiles)
             else:
@@ -156,12 +156,6 @@ class Price:
             if dim in mine:
                 found = times
         return found
-
-    def shared(self, operand: Operand, tiling: Tiling) -> bool:
-        """Whether all tiles of a cluster need the same elements."""
-        mine = operand.dims()
-        dealt = [d for d, spread in tiling.order if spread in ("tile", "gtile")]
-        return bool(dealt) and not any(d in mine for d in dealt)
 
 
 def is_near(buffer: Buffer) -> bool:
